@@ -1,0 +1,29 @@
+package drop
+
+import (
+	"regexp"
+	"testing"
+)
+
+func TestTable(t *testing.T) {
+	code := regexp.MustCompile(`^[A-Z][A-Z0-9_]+$`)
+	seen := map[string]Reason{}
+	for _, r := range All() {
+		if !code.MatchString(r.String()) {
+			t.Errorf("reason %d: code %q is not in AWS's form", r, r)
+		}
+		if r.Sentence() == "" {
+			t.Errorf("%s has no sentence", r)
+		}
+		if other, ok := seen[r.String()]; ok {
+			t.Errorf("%s is the code of both %d and %d", r, other, r)
+		}
+		seen[r.String()] = r
+	}
+	if None.String() != "" || None.Action() != Accept {
+		t.Error("None is not a reason")
+	}
+	if got := reasons.String(); got == "" {
+		t.Error("an unknown reason must still print")
+	}
+}
