@@ -1,0 +1,179 @@
+package dataplane
+
+import (
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"vpcsim/dataplane/conntrack"
+	"vpcsim/dataplane/drop"
+	"vpcsim/dataplane/packet"
+	"vpcsim/routing"
+)
+
+// lab is a small VPC made by hand: two subnets with tables of their own, an internet gateway, S3 and an internet host.
+//
+//	10.0.1.0/24 (rtb-a): app 10.0.1.10 (198.51.100.10), other 10.0.1.11 (no public IP)
+//	10.0.2.0/24 (rtb-b): far 10.0.2.10 (198.51.100.20)
+//	internet: host 203.0.113.10, S3 52.216.0.0/15
+type lab struct {
+	t      testing.TB
+	router *Router
+	clock  atomic.Int64
+
+	mu     sync.Mutex
+	events []FlowEvent // guarded by mu
+}
+
+var (
+	app      = netip.MustParseAddr("10.0.1.10")
+	other    = netip.MustParseAddr("10.0.1.11")
+	far      = netip.MustParseAddr("10.0.2.10")
+	appIP    = netip.MustParseAddr("198.51.100.10")
+	farIP    = netip.MustParseAddr("198.51.100.20")
+	s3       = netip.MustParseAddr("52.216.1.2")
+	internet = netip.MustParseAddr("203.0.113.10")
+)
+
+func newLab(t testing.TB, mode Mode) *lab {
+	l := &lab{t: t}
+	l.clock.Store(1)
+	l.router = NewRouter(Config{Mode: mode, Now: l.clock.Load, OnFlow: func(e FlowEvent) {
+		l.mu.Lock()
+		l.events = append(l.events, e)
+		l.mu.Unlock()
+	}})
+	t.Cleanup(func() { l.router.Close() })
+	return l
+}
+
+// gateway is 1:1 translation by a fixed table: what nat.Static does, without importing it.
+type gateway struct{ public, private map[netip.Addr]netip.Addr }
+
+func (g gateway) Cross(p *packet.Packet) drop.Reason {
+	if public, ok := g.public[p.Src]; ok {
+		p.SetSrc(public)
+		return drop.None
+	}
+	if private, ok := g.private[p.Dst]; ok {
+		p.SetDst(private)
+		return drop.None
+	}
+	return drop.IGWNoPublicIP
+}
+
+type passes struct{}
+
+func (passes) Cross(*packet.Packet) drop.Reason { return drop.None }
+
+// options say what the snapshot holds besides the fixed VPC.
+type options struct {
+	endpointA, endpointB string // id of the endpoint whose route is in the table; none if empty
+	more                 []*Route
+	cut                  bool
+}
+
+func prefix(s string) netip.Prefix { return netip.MustParsePrefix(s) }
+
+func table(t testing.TB, routes ...*Route) *routing.Table[*Route] {
+	var b routing.Builder[*Route]
+	for _, r := range routes {
+		b.Add(r.Prefix, r.Origin, r)
+	}
+	built, err := b.Build()
+	require.NoError(t, err)
+	return built
+}
+
+func (l *lab) snapshot(o options) *Snapshot {
+	t := l.t
+	net, local := &Node{ID: "internet"}, &Node{ID: "vpc"}
+	out := gateway{public: map[netip.Addr]netip.Addr{app: appIP, far: farIP}}
+	in := gateway{private: map[netip.Addr]netip.Addr{appIP: app, farIP: far}}
+	s := &Snapshot{Change: "change"}
+	add := func(i *Interface) *Interface { s.Interfaces = append(s.Interfaces, i); return i }
+
+	host := add(&Interface{ID: "host", Addrs: []netip.Addr{internet}, SourceDestCheck: true, Node: net})
+	service := add(&Interface{ID: "s3", Node: net})
+	tableOf := func(id, endpoint string) *Node {
+		routes := []*Route{
+			{Prefix: prefix("10.0.0.0/16"), Target: "local", Path: conntrack.PathLocal, Node: local},
+			{Prefix: prefix("0.0.0.0/0"), Origin: routing.Static, Target: "igw", Path: conntrack.PathInternet, Gateway: out, Node: net},
+		}
+		if endpoint != "" {
+			back := &Node{ID: endpoint, Routes: table(t, &Route{Prefix: prefix("10.0.0.0/16"), Target: endpoint, Node: local})}
+			edge := add(&Interface{ID: endpoint, Node: back})
+			routes = append(routes, &Route{Prefix: prefix("52.216.0.0/15"), Origin: routing.PrefixList, PrefixList: "pl-1",
+				Target: endpoint, Path: conntrack.PathEndpoint, Gateway: passes{}, Interface: edge})
+		}
+		return &Node{ID: id, Routes: table(t, append(routes, o.more...)...), CutInternet: o.cut && endpoint != ""}
+	}
+	a := &Subnet{ID: "a", Prefix: prefix("10.0.1.0/24"), Local: local, Node: tableOf("rtb-a", o.endpointA)}
+	b := &Subnet{ID: "b", Prefix: prefix("10.0.2.0/24"), Local: local, Node: tableOf("rtb-b", o.endpointB)}
+	eni := func(id string, addr, public netip.Addr, s *Subnet) *Interface {
+		return add(&Interface{ID: id, Realm: 1, Addrs: []netip.Addr{addr}, PublicIP: public, SourceDestCheck: true, Subnet: s})
+	}
+	var inside []*Route
+	for _, i := range []*Interface{
+		eni("eni-app", app, appIP, a), eni("eni-other", other, netip.Addr{}, a), eni("eni-far", far, farIP, b),
+	} {
+		inside = append(inside, &Route{Prefix: netip.PrefixFrom(i.Addrs[0], 32), Target: "local", Path: conntrack.PathLocal, Interface: i})
+	}
+	local.Routes = table(t, append(inside, &Route{Prefix: prefix("10.0.0.0/16"), Target: "local", Drop: drop.NoPossibleDestination})...)
+	net.Routes = table(t,
+		&Route{Prefix: prefix("52.216.0.0/15"), Target: "s3", Interface: service},
+		&Route{Prefix: netip.PrefixFrom(internet, 32), Target: "host", Interface: host},
+		&Route{Prefix: netip.PrefixFrom(appIP, 32), Target: "igw", Gateway: in, Node: local},
+		&Route{Prefix: netip.PrefixFrom(farIP, 32), Target: "igw", Gateway: in, Node: local})
+	return s
+}
+
+// commit makes a snapshot with the options current.
+func (l *lab) commit(o options) { l.router.Commit(l.snapshot(o)) }
+
+func (l *lab) drained() (events []FlowEvent) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	events, l.events = l.events, nil
+	return events
+}
+
+// send forwards one TCP segment from the interface with the given id and returns where it arrived, why not, and the
+// packet as it then was. A worker of its own stands in for a port's.
+func (l *lab) send(from string, src, dst netip.AddrPort, flags uint8) (to string, reason drop.Reason, p *packet.Packet) {
+	w := l.worker()
+	p = segment(src, dst, flags)
+	p.Time = l.clock.Load()
+	i, reason := w.Forward(w.snapshot.Interface(from), p)
+	if reason != drop.None {
+		return "", reason, p
+	}
+	return i.ID, reason, p
+}
+
+func (l *lab) worker() *Worker {
+	return &Worker{router: l.router, snapshot: l.router.Snapshot()}
+}
+
+func segment(src, dst netip.AddrPort, flags uint8) *packet.Packet {
+	p := packet.New(256)
+	packet.BuildTCP(p, src, dst, flags, 1000, 2000, nil)
+	return p
+}
+
+func at(a netip.Addr, port uint16) netip.AddrPort { return netip.AddrPortFrom(a, port) }
+
+// connect does the three-way handshake between two interfaces.
+func (l *lab) connect(from string, src, dst netip.AddrPort) {
+	l.t.Helper()
+	to, reason, p := l.send(from, src, dst, packet.SYN)
+	require.Equal(l.t, drop.None, reason)
+	back, reason, _ := l.send(to, at(p.Dst, p.DstPort), at(p.Src, p.SrcPort), packet.SYN|packet.ACK)
+	require.Equal(l.t, drop.None, reason)
+	require.Equal(l.t, from, back)
+	_, reason, _ = l.send(from, src, dst, packet.ACK)
+	require.Equal(l.t, drop.None, reason)
+}

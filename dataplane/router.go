@@ -1,0 +1,179 @@
+package dataplane
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"vpcsim/dataplane/capture"
+	"vpcsim/dataplane/conntrack"
+	"vpcsim/dataplane/port"
+)
+
+// Router is a running data plane: ports, their workers, the flow table and the current snapshot.
+//
+// # State
+//
+// The snapshot is replaced whole by [Router.Commit], which only the control plane calls; every worker loads it once per
+// batch. The flow table and the counters outlive snapshots. A commit does three things in this order: it publishes
+// the snapshot, waits until no worker is still inside a batch under an older one, and judges every flow under the new
+// one. So when Commit returns, every flow has been judged under every snapshot there ever was.
+type Router struct {
+	mode     Mode
+	now      func() int64
+	onFlow   func(FlowEvent)
+	recorder *capture.Recorder
+	flows    *conntrack.Table
+	snapshot atomic.Pointer[Snapshot]
+
+	mu       sync.Mutex             // held by Commit, Attach, Detach and Close
+	attached map[string]*attachment // guarded by mu; by interface id
+	total    Counters               // guarded by mu; of detached ports
+
+	stop    chan struct{}
+	stopped sync.WaitGroup
+}
+
+// attachment is a port with the worker that reads it.
+type attachment struct {
+	id      string
+	port    port.Port
+	capture int // the recorder's number for it; negative if it is not recorded
+	worker  *Worker
+}
+
+// Config configures a Router.
+type Config struct {
+	Mode Mode
+	// Now returns monotonic nanoseconds.
+	Now func() int64
+	// OnFlow is told what commits do to flows. It is called by workers and by Commit, with a part of the flow table held:
+	// it must be quick, safe for many goroutines, and must not call the Router. Nil ignores events.
+	OnFlow func(FlowEvent)
+	// Recorder records packets at the ports attached with a capture number; nil records nothing.
+	Recorder *capture.Recorder
+	// Flows is the capacity of the flow table; 0 means 1<<20.
+	Flows int
+}
+
+// expireEvery is how often idle flows are forgotten. Their time-outs are tens of seconds at least.
+const expireEvery = 10 * time.Second
+
+// NewRouter returns a router without ports that drops everything until the first Commit. Close it after use.
+func NewRouter(c Config) *Router {
+	if c.Flows == 0 {
+		c.Flows = 1 << 20
+	}
+	if c.OnFlow == nil {
+		c.OnFlow = func(FlowEvent) {}
+	}
+	r := &Router{
+		mode: c.Mode, now: c.Now, onFlow: c.OnFlow, recorder: c.Recorder,
+		flows: conntrack.New(c.Flows), attached: map[string]*attachment{}, stop: make(chan struct{}),
+	}
+	r.stopped.Go(r.expire)
+	return r
+}
+
+func (r *Router) expire() {
+	tick := time.NewTicker(expireEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			r.flows.Expire(r.now())
+		case <-r.stop:
+			return
+		}
+	}
+}
+
+// Attach connects a port to the interface with the given id and starts its worker. The interface takes part in forwarding
+// from the next Commit on. The router owns the port from here: Detach and Close close it. A negative capture number means
+// that the recorder leaves the port out.
+func (r *Router) Attach(id string, p port.Port, capture int) {
+	a := &attachment{id: id, port: p, capture: capture}
+	a.worker = newWorker(r, a)
+	r.mu.Lock()
+	r.attached[id] = a
+	r.mu.Unlock()
+	r.stopped.Go(a.worker.run)
+}
+
+// Detach closes the port of the interface with the given id. Commit a snapshot without the interface first.
+func (r *Router) Detach(id string) error {
+	r.mu.Lock()
+	a := r.attached[id]
+	delete(r.attached, id)
+	if a != nil {
+		r.total.add(a.worker.counters.read())
+	}
+	r.mu.Unlock()
+	if a == nil {
+		return nil
+	}
+	return a.port.Close()
+}
+
+// Commit makes s the current snapshot and judges every flow under it. It returns the monotonic time at which s took
+// effect. Commits are serialised.
+func (r *Router) Commit(s *Snapshot) (at int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s.index()
+	s.Generation = 1
+	if old := r.snapshot.Load(); old != nil {
+		s.Generation = old.Generation + 1
+		s.inherit(old)
+	}
+	for _, i := range s.Interfaces {
+		i.attached = r.attached[i.ID]
+	}
+	at = r.publish(s)
+	r.sweep(s)
+	return at
+}
+
+// publish swaps the snapshot and waits until all workers have left batches that they began under the old one.
+func (r *Router) publish(s *Snapshot) (at int64) {
+	r.snapshot.Store(s)
+	at = r.now()
+	for _, a := range r.attached {
+		a.worker.mu.Lock()
+		//lint:ignore SA2001 a grace period, not a critical section
+		a.worker.mu.Unlock()
+	}
+	return at
+}
+
+// Snapshot returns the current snapshot, or nil before the first Commit.
+func (r *Router) Snapshot() *Snapshot { return r.snapshot.Load() }
+
+// Flows calls visit for every flow in the table with a part of the table held; visit must not call the Router.
+func (r *Router) Flows(visit func(conntrack.Flow)) {
+	r.flows.Each(func(_ *conntrack.Shard, f *conntrack.Flow) { visit(*f) })
+}
+
+// Counters returns the sums over all ports, detached ones included.
+func (r *Router) Counters() Counters {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	sum := r.total
+	for _, a := range r.attached {
+		sum.add(a.worker.counters.read())
+	}
+	return sum
+}
+
+// Close closes all ports and waits for the workers to end.
+func (r *Router) Close() error {
+	r.mu.Lock()
+	for id, a := range r.attached {
+		a.port.Close()
+		delete(r.attached, id)
+	}
+	r.mu.Unlock()
+	close(r.stop)
+	r.stopped.Wait()
+	return nil
+}

@@ -1,0 +1,49 @@
+package endpoint
+
+import (
+	"net/netip"
+
+	"vpcsim/dataplane/drop"
+	"vpcsim/dataplane/packet"
+	"vpcsim/routing"
+)
+
+// Gateway is a gateway endpoint as packets meet it. It rewrites nothing: the private source stays on the wire, and with it the
+// service knows the instance, and by the edge it arrives at, the VPC and the endpoint (aws-semantics 3.6). It has no state.
+type Gateway struct{}
+
+// Cross lets through what the endpoint accepts from the VPC: TCP and ICMP echo requests
+// (aws-semantics 3.2, explanation-codes VPCE_GATEWAY_PROTOCOL_RESTRICTION).
+func (Gateway) Cross(p *packet.Packet) drop.Reason {
+	if p.Protocol == packet.TCP || p.Protocol == packet.ICMP && p.ICMPType == packet.ICMPEchoRequest {
+		return drop.None
+	}
+	return drop.EndpointProtocol
+}
+
+// Return is the way back from the service into the VPC.
+type Return struct {
+	sources *routing.Table[struct{}]
+}
+
+// NewReturn returns the way back for an endpoint whose prefix list has the given entries.
+func NewReturn(entries []netip.Prefix) (Return, error) {
+	var b routing.Builder[struct{}]
+	for _, p := range entries {
+		b.Add(p, routing.PrefixList, struct{}{})
+	}
+	sources, err := b.Build()
+	return Return{sources}, err
+}
+
+// Cross lets through what the endpoint emits: TCP and ICMP echo replies, from addresses of its prefix list
+// (aws-semantics 3.2, explanation-codes VPCE_GATEWAY_EGRESS_SOURCE_ADDRESS_RESTRICTION).
+func (r Return) Cross(p *packet.Packet) drop.Reason {
+	if p.Protocol != packet.TCP && (p.Protocol != packet.ICMP || p.ICMPType != packet.ICMPEchoReply) {
+		return drop.EndpointProtocol
+	}
+	if _, ok := r.sources.Lookup(p.Src); !ok {
+		return drop.EndpointSource
+	}
+	return drop.None
+}

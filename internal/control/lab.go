@@ -1,0 +1,289 @@
+// Package control owns a running lab and is the only writer of its state.
+//
+// # State
+//
+// A [Lab] holds the topology as the user wrote it (Spec), the network it resolves to, the router, and one node for
+// everything that has a kernel of its own: instances, internet hosts, and the edges where S3 is reached. A change edits a copy
+// of the Spec, resolves and compiles it, makes the nodes that the new network needs, commits the snapshot, and only then
+// takes over the new Spec and removes what is no longer there: a change that cannot be made leaves everything as it was.
+// Changes are serialised by one mutex; reading the current Spec or Network takes the same mutex for a moment.
+package control
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"vpcsim/dataplane"
+	"vpcsim/dataplane/capture"
+	"vpcsim/endpoint/s3"
+	"vpcsim/topology"
+	"vpcsim/topology/compile"
+	"vpcsim/topology/host"
+)
+
+// Scope is how widely an endpoint's creation cuts connections (aws-semantics 3.5, 13.1).
+type Scope string
+
+// The scopes.
+const (
+	ScopeS3       Scope = "s3"        // connections whose path to S3 changed: AWS's documentation
+	ScopePublicIP Scope = "public-ip" // every connection of an affected subnet that uses a public IP: the launch announcement read literally
+)
+
+// ParseScope checks a scope given on the command line.
+func ParseScope(s string) (Scope, error) {
+	if scope := Scope(s); scope == ScopeS3 || scope == ScopePublicIP {
+		return scope, nil
+	}
+	return "", fmt.Errorf("scope %q: must be s3 or public-ip", s)
+}
+
+// Options configure a lab.
+type Options struct {
+	Mode     dataplane.Mode
+	Scope    Scope             // empty means ScopeS3
+	Recorder *capture.Recorder // records what instances and S3 edges see; nil for none
+}
+
+// Lab is a running VPC lab. Its methods are safe for many goroutines.
+type Lab struct {
+	Events *Log
+
+	options Options
+	router  *dataplane.Router
+	s3      *s3.Service
+	began   time.Time // wall clock at the monotonic time zero
+	serving sync.WaitGroup
+
+	mu         sync.Mutex
+	spec       *topology.Spec                         // guarded by mu
+	network    *topology.Network                      // guarded by mu
+	nodes      map[string]*node                       // guarded by mu; by id of the instance, host or edge
+	neighbours map[string]*atomic.Pointer[neighbours] // guarded by mu, its values are not; by subnet id
+	changes    int                                    // guarded by mu
+	at         int64                                  // guarded by mu; monotonic time of the last commit
+	failures   []error                                // guarded by mu; of goroutines
+
+	pendingMu sync.Mutex
+	pending   []dataplane.FlowEvent // guarded by pendingMu; of the commit under way
+}
+
+// Start builds the lab that spec describes inside the calling process, which must be allowed to make network namespaces.
+// Problems of the topology are topology.Errors with the lines of src; problems of the machine are *port.Unsupported.
+func Start(spec *topology.Spec, src *topology.Source, o Options) (*Lab, error) {
+	network, err := topology.Resolve(spec, src)
+	if err != nil {
+		return nil, err
+	}
+	l := &Lab{
+		Events: newLog(), options: o, spec: spec.Clone(), nodes: map[string]*node{}, neighbours: map[string]*atomic.Pointer[neighbours]{},
+		began: time.Now().Add(-time.Duration(Now())),
+	}
+	if l.s3, err = s3.New(storeOf(network)); err != nil {
+		return nil, err
+	}
+	l.router = dataplane.NewRouter(dataplane.Config{Mode: o.Mode, Now: Now, OnFlow: l.onFlow, Recorder: o.Recorder})
+	if err := bindNames(network); err != nil {
+		return nil, err
+	}
+	if err := l.enter(network, "initial", nil); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// Now returns the monotonic time in nanoseconds by the clock that workloads use too.
+func Now() int64 {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
+		panic("control: no monotonic clock: " + err.Error()) // cannot happen on Linux
+	}
+	return t.Nano()
+}
+
+// bindNames gives the lab's processes its own names: S3's in /etc/hosts, and no name server, so that a name that nobody
+// knows fails at once. Resolvers in the VPC are not simulated yet.
+func bindNames(n *topology.Network) error {
+	if err := host.BindFile("/etc/hosts", hostsFile(n)); err != nil {
+		return err
+	}
+	return host.BindFile("/etc/resolv.conf", []byte("# this lab has no name server; see /etc/hosts\n"))
+}
+
+// fail notes an error of a goroutine, for Close to return.
+func (l *Lab) fail(err error) {
+	l.mu.Lock()
+	l.failures = append(l.failures, err)
+	l.mu.Unlock()
+}
+
+func (l *Lab) wall(monotonic int64) time.Time { return l.began.Add(time.Duration(monotonic)) }
+
+func (l *Lab) onFlow(e dataplane.FlowEvent) {
+	l.pendingMu.Lock()
+	l.pending = append(l.pending, e)
+	l.pendingMu.Unlock()
+}
+
+func storeOf(n *topology.Network) s3.Config {
+	c := s3.Config{Region: n.Region}
+	for _, b := range n.S3.Buckets {
+		bucket := s3.Bucket{Name: b.Name}
+		for _, o := range b.Objects {
+			bucket.Objects = append(bucket.Objects, s3.Object{Key: o.Key, Content: o.Content, Size: o.Size})
+		}
+		c.Buckets = append(c.Buckets, bucket)
+	}
+	return c
+}
+
+// Committed tells what a change did.
+type Committed struct {
+	ID    string  // of the change
+	At    int64   // monotonic time of the commit
+	Flows []Event // what it did to open flows, first drop first
+}
+
+// Change makes one change. An error leaves the lab as it was.
+func (l *Lab) Change(c Change) (Committed, error) {
+	e, err := c.edit()
+	if err != nil {
+		return Committed{}, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	spec := l.spec.Clone()
+	if err := e.apply(spec); err != nil {
+		return Committed{}, fmt.Errorf("%s: %w", e.action, err)
+	}
+	network, err := topology.Resolve(spec, nil)
+	if err != nil {
+		return Committed{}, fmt.Errorf("%s: %w", e.action, err)
+	}
+	l.changes++
+	id := fmt.Sprintf("change-%d", l.changes)
+	var installs *topology.Endpoint
+	if e.installs != "" && l.options.Scope == ScopePublicIP {
+		installs = newTables(l.network, network, e.installs)
+	}
+	if err := l.enterLocked(network, id, installs); err != nil {
+		return Committed{}, fmt.Errorf("%s: %w", e.action, err)
+	}
+	l.spec = spec
+	return l.report(id, e.action, c), nil
+}
+
+// newTables returns the named endpoint as it is in the new network, with only the route tables in which its route is new.
+func newTables(old, now *topology.Network, name string) *topology.Endpoint {
+	for _, v := range now.VPCs {
+		for _, e := range v.Endpoints {
+			if e.Name != name {
+				continue
+			}
+			fresh := *e
+			before := old.Endpoint(e.ID)
+			fresh.RouteTables = slices.DeleteFunc(slices.Clone(e.RouteTables), func(t *topology.RouteTable) bool {
+				return before != nil && slices.ContainsFunc(before.RouteTables, func(b *topology.RouteTable) bool { return b.ID == t.ID })
+			})
+			return &fresh
+		}
+	}
+	return nil
+}
+
+// report turns the flow events of the commit into the change's events.
+func (l *Lab) report(id, action string, c Change) Committed {
+	l.pendingMu.Lock()
+	flows := l.pending
+	l.pending = nil
+	l.pendingMu.Unlock()
+	slices.SortStableFunc(flows, func(a, b dataplane.FlowEvent) int { return int(a.Time - b.Time) })
+	done := Committed{ID: id, At: l.at}
+	events := []Event{{Time: l.wall(done.At), Monotonic: done.At, Event: action, ChangeID: id, Change: &c}}
+	for _, f := range flows {
+		e := l.flowEvent(f)
+		e.AfterCommit = f.Time - done.At
+		done.Flows = append(done.Flows, e)
+	}
+	l.Events.add(append(events, done.Flows...)...)
+	return done
+}
+
+func (l *Lab) enter(network *topology.Network, change string, installs *topology.Endpoint) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.enterLocked(network, change, installs)
+}
+
+// enterLocked makes network the current one: nodes first, then the snapshot, then away with what is gone.
+func (l *Lab) enterLocked(network *topology.Network, change string, installs *topology.Endpoint) error {
+	snapshot, err := compile.Snapshot(network)
+	if err != nil {
+		return err
+	}
+	snapshot.Change = change
+	cutInternet(snapshot, installs)
+	want := plans(network)
+	if err := l.build(want); err != nil {
+		return err
+	}
+	l.refreshNeighbours(network)
+	l.at = l.router.Commit(snapshot)
+	l.network = network
+	return l.remove(want)
+}
+
+// cutInternet marks the route tables in which the endpoint's route is new.
+func cutInternet(s *dataplane.Snapshot, installs *topology.Endpoint) {
+	if installs == nil {
+		return
+	}
+	for _, i := range s.Interfaces {
+		for _, t := range installs.RouteTables {
+			if i.Subnet != nil && i.Subnet.Node.ID == t.ID {
+				i.Subnet.Node.CutInternet = true
+			}
+		}
+	}
+}
+
+// Spec returns a copy of the topology as it is now.
+func (l *Lab) Spec() *topology.Spec {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.spec.Clone()
+}
+
+// Network returns the current network, which is immutable.
+func (l *Lab) Network() *topology.Network {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.network
+}
+
+// Router returns the lab's data plane, for reading.
+func (l *Lab) Router() *dataplane.Router { return l.router }
+
+// S3Connections returns the connections that S3 accepted at one of its addresses from the given client port, oldest first: what
+// the service itself saw.
+func (l *Lab) S3Connections(local netip.AddrPort, peerPort uint16) []s3.Connection {
+	return l.s3.Lookup(local, peerPort)
+}
+
+// Close ends the lab: router, S3, and every namespace with its interfaces. Processes in instances are not its own; they
+// end with the process namespace.
+func (l *Lab) Close() error {
+	err := errors.Join(l.s3.Close(), l.router.Close())
+	l.mu.Lock()
+	err = errors.Join(err, l.remove(nil))
+	l.mu.Unlock()
+	l.serving.Wait()
+	return errors.Join(append(l.failures, err)...)
+}

@@ -1,0 +1,281 @@
+package control
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os/exec"
+	"slices"
+	"sort"
+	"strings"
+	"sync/atomic"
+
+	"vpcsim/dataplane/port/tap"
+	"vpcsim/endpoint"
+	"vpcsim/topology"
+	"vpcsim/topology/compile"
+	"vpcsim/topology/host"
+)
+
+// node is something with a kernel of its own: an instance, an internet host, or an edge where S3 is reached. It is a network
+// namespace with a TAP for each of its interfaces.
+type node struct {
+	plan
+	ns       *host.Namespace
+	attached []string // ids of the interfaces that have a port
+	local    []netip.Prefix
+}
+
+// plan is what a node is to be.
+type plan struct {
+	id, name string
+	devices  []device
+	local    []netip.Prefix   // the addresses that an edge owns
+	origin   *endpoint.Origin // of the connections that an edge accepts; nil unless it is an S3 edge
+}
+
+// device is one TAP of a node.
+type device struct {
+	id     string // of the interface
+	mac    [6]byte
+	addrs  []netip.Prefix
+	router netip.Addr
+	subnet *topology.Subnet // nil at an edge
+}
+
+// The link of every TAP. A VPC's MTU is 9001 and an internet gateway's 1500 (aws-semantics 8.5); until the router tells senders
+// of the smaller one, everything uses it.
+const mtu = 1500
+
+var (
+	routerMAC  = [6]byte{0x02, 0, 0, 0, 0, 0x01}          // of the implicit router, in every subnet
+	edgeMAC    = [6]byte{0x02, 0, 0, 0, 0, 0x02}          // of whatever is alone on its link
+	edgeRouter = netip.AddrFrom4([4]byte{169, 254, 0, 1}) // the router as an edge sees it
+)
+
+// plans lists the nodes that a network needs.
+func plans(n *topology.Network) []plan {
+	edge := func(id, name string, origin endpoint.Origin) plan {
+		return plan{id: id, name: name, local: n.S3.CIDRs, origin: &origin, devices: []device{{id: id, mac: edgeMAC, router: edgeRouter}}}
+	}
+	all := []plan{edge(compile.S3Internet, "s3", endpoint.Origin{})}
+	for _, h := range n.InternetHosts {
+		d := device{id: h.ID, mac: edgeMAC, addrs: []netip.Prefix{netip.PrefixFrom(h.Address, 32)}, router: edgeRouter}
+		all = append(all, plan{id: h.ID, name: h.Name, devices: []device{d}})
+	}
+	for _, v := range n.VPCs {
+		for _, e := range v.Endpoints {
+			all = append(all, edge(e.ID, e.Name, endpoint.Origin{VPC: v.ID, Endpoint: e.ID}))
+		}
+		for _, i := range v.Instances {
+			p := plan{id: i.ID, name: i.Name}
+			for _, eni := range i.Interfaces {
+				d := device{id: eni.ID, mac: eni.MAC, router: eni.Subnet.Router(), subnet: eni.Subnet}
+				for _, a := range eni.Addresses {
+					d.addrs = append(d.addrs, netip.PrefixFrom(a, eni.Subnet.CIDR.Bits()))
+				}
+				p.devices = append(p.devices, d)
+			}
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// build makes the nodes that are not there yet, and gives S3's edges the addresses that are new. On an error it takes
+// back what it made.
+func (l *Lab) build(all []plan) error {
+	var made []*node
+	for _, p := range all {
+		if n := l.nodes[p.id]; n != nil {
+			if err := n.own(p.local); err != nil {
+				return err
+			}
+			continue
+		}
+		n, err := l.newNode(p)
+		if n != nil {
+			made = append(made, n)
+		}
+		if err != nil {
+			for _, n := range made {
+				err = errors.Join(err, l.removeNode(n))
+			}
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+		l.nodes[p.id] = n
+	}
+	return nil
+}
+
+// own makes further addresses the node's.
+func (n *node) own(local []netip.Prefix) error {
+	var fresh []netip.Prefix
+	for _, p := range local {
+		if !slices.Contains(n.local, p) {
+			fresh = append(fresh, p)
+		}
+	}
+	n.local = append(n.local, fresh...)
+	return n.ns.AddLocal(fresh)
+}
+
+// newNode makes a node; if it fails half-way it returns what there is of it.
+func (l *Lab) newNode(p plan) (*node, error) {
+	ns, err := host.NewNamespace()
+	if err != nil {
+		return nil, err
+	}
+	n := &node{plan: p, ns: ns, local: slices.Clone(p.local)}
+	config := host.Config{Local: p.local}
+	for i, d := range p.devices {
+		name := fmt.Sprintf("eth%d", i)
+		if err := l.attach(n, name, d); err != nil {
+			return n, err
+		}
+		config.Interfaces = append(config.Interfaces, host.Interface{Name: name, Addrs: d.addrs, Router: d.router})
+	}
+	if err := ns.Configure(config); err != nil {
+		return n, err
+	}
+	if p.origin != nil {
+		return n, l.serve(n)
+	}
+	return n, nil
+}
+
+// attach makes a TAP and hands it to the router.
+func (l *Lab) attach(n *node, name string, d device) error {
+	neighbours := l.neighboursOf(d.subnet)
+	config := tap.Config{Name: name, MTU: mtu, MAC: d.mac, Router: routerMAC, Neighbour: func(a netip.Addr) (mac [6]byte, ok bool) {
+		mac, ok = (*neighbours.Load())[a]
+		return mac, ok
+	}}
+	var p *tap.Port
+	if err := n.ns.Do(func() (err error) { p, err = tap.Open(config); return err }); err != nil {
+		return err
+	}
+	l.router.Attach(d.id, p, l.options.Recorder.AddInterface(n.name+" "+name, d.id))
+	n.attached = append(n.attached, d.id)
+	return nil
+}
+
+// serve lets S3 listen at an edge, on every address that the edge owns.
+func (l *Lab) serve(n *node) error {
+	var listener net.Listener
+	if err := n.ns.Do(func() (err error) { listener, err = net.Listen("tcp4", ":80"); return err }); err != nil {
+		return err
+	}
+	l.serving.Go(func() {
+		if err := l.s3.Serve(listener, *n.origin); err != nil {
+			l.fail(fmt.Errorf("S3 at %s: %w", n.name, err))
+		}
+	})
+	return nil
+}
+
+// remove takes away the nodes that are not planned any more.
+func (l *Lab) remove(keep []plan) (err error) {
+	for id, n := range l.nodes {
+		if !slices.ContainsFunc(keep, func(p plan) bool { return p.id == id }) {
+			delete(l.nodes, id)
+			err = errors.Join(err, l.removeNode(n))
+		}
+	}
+	return err
+}
+
+// removeNode takes the node off the wire first, so that nothing of its end is seen outside.
+func (l *Lab) removeNode(n *node) (err error) {
+	for _, id := range n.attached {
+		err = errors.Join(err, l.router.Detach(id))
+	}
+	if n.origin != nil {
+		l.s3.CloseEdge(*n.origin)
+	}
+	return errors.Join(err, n.ns.Close())
+}
+
+// neighbours is whom an interface can reach by ARP.
+type neighbours = map[netip.Addr][6]byte
+
+// neighboursOf returns the place where a subnet's neighbours are kept, nil being every edge's.
+func (l *Lab) neighboursOf(s *topology.Subnet) *atomic.Pointer[neighbours] {
+	id := ""
+	if s != nil {
+		id = s.ID
+	}
+	if l.neighbours[id] == nil {
+		l.neighbours[id] = new(atomic.Pointer[neighbours])
+		l.neighbours[id].Store(&neighbours{edgeRouter: routerMAC})
+	}
+	return l.neighbours[id]
+}
+
+// refreshNeighbours tells every subnet's TAPs who is there: the router, and the interfaces with their own MAC addresses. ARP
+// for anybody else stays unanswered (aws-semantics 8.2).
+func (l *Lab) refreshNeighbours(n *topology.Network) {
+	bySubnet := map[*topology.Subnet]neighbours{}
+	for _, eni := range n.NetworkInterfaces() {
+		if bySubnet[eni.Subnet] == nil {
+			bySubnet[eni.Subnet] = neighbours{eni.Subnet.Router(): routerMAC}
+		}
+		for _, a := range eni.Addresses {
+			bySubnet[eni.Subnet][a] = eni.MAC
+		}
+	}
+	for s, all := range bySubnet {
+		l.neighboursOf(s).Store(&all)
+	}
+}
+
+// Run starts a command in the instance or internet host with the given name or id. Waiting for it is the caller's.
+func (l *Lab) Run(name string, cmd *exec.Cmd) error {
+	l.mu.Lock()
+	n := l.find(name)
+	names := l.names()
+	l.mu.Unlock()
+	if n == nil {
+		return fmt.Errorf("no instance or internet host is called %q; there are %s", name, strings.Join(names, ", "))
+	}
+	return n.ns.Start(cmd)
+}
+
+func (l *Lab) find(name string) *node {
+	if n := l.nodes[name]; n != nil && n.origin == nil {
+		return n
+	}
+	for _, n := range l.nodes {
+		if n.name == name && n.origin == nil {
+			return n
+		}
+	}
+	return nil
+}
+
+// names lists the nodes that can run commands; mu is held.
+func (l *Lab) names() (all []string) {
+	for _, n := range l.nodes {
+		if n.origin == nil {
+			all = append(all, n.name)
+		}
+	}
+	sort.Strings(all)
+	return all
+}
+
+// hostsFile is /etc/hosts of the lab: S3's names, the same before and after an endpoint exists (aws-semantics 10).
+func hostsFile(n *topology.Network) []byte {
+	var b strings.Builder
+	b.WriteString("127.0.0.1 localhost\n::1 localhost\n")
+	for _, h := range n.S3.Names {
+		for _, a := range h.Addresses {
+			fmt.Fprintf(&b, "%s %s\n", a, h.Name)
+		}
+	}
+	for _, h := range n.InternetHosts {
+		fmt.Fprintf(&b, "%s %s\n", h.Address, h.Name)
+	}
+	return []byte(b.String())
+}

@@ -1,0 +1,145 @@
+package scenario
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"vpcsim/internal/control"
+	"vpcsim/internal/workload"
+)
+
+// connection is one workload while it runs: a client with its one TCP connection, or a server.
+//
+// # State
+//
+// The process's events are folded into the fields under mu as they come; the timeline waits for conditions on them (await). What the far side saw, and which path the router chose, is asked once the client has moved data
+// (observe) and once more in the end.
+type connection struct {
+	name string
+	spec WorkloadSpec
+	proc *workload.Process
+
+	mu       sync.Mutex
+	changed  chan struct{}    // guarded by mu; closed and replaced at every event
+	done     bool             // guarded by mu; the process has ended
+	stopped  bool             // guarded by mu; it was asked to end: what follows is not a loss
+	local    netip.AddrPort   // guarded by mu; the client's end
+	remote   netip.AddrPort   // guarded by mu; the far end as the client sees it
+	moved    bool             // guarded by mu; data has come through
+	lastOK   int64            // guarded by mu; monotonic time of the last data that came through
+	errno    string           // guarded by mu; what the kernel said, or stalled
+	text     string           // guarded by mu; the same for a person
+	lostAt   int64            // guarded by mu; when the client noticed
+	denied   bool             // guarded by mu
+	ready    bool             // guarded by mu; a server listens
+	accepted []netip.AddrPort // guarded by mu; peers as a server saw them
+
+	pathBefore, pathAfter     string
+	sourceBefore, sourceAfter string
+	cut                       *control.Event // the router's own word that it cut the connection
+}
+
+// stalled is the word for a client whose own timer ran out while the kernel reported nothing.
+const stalled = "stalled"
+
+// fold takes one event of the process into account and returns a line for the one who watches, or nothing.
+func (c *connection) fold(e workload.Event) (line string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch e.Event {
+	case workload.Connected:
+		c.local, _ = netip.ParseAddrPort(e.Local)
+		c.remote, _ = netip.ParseAddrPort(e.Remote)
+	case workload.Listening:
+		c.ready = true
+	case workload.Accepted:
+		if peer, err := netip.ParseAddrPort(e.Peer); err == nil {
+			c.accepted = append(c.accepted, peer)
+		}
+	case workload.Progress, workload.Resumed:
+		c.moved = c.moved || e.Bytes > 0
+		c.lastOK = max(c.lastOK, e.LastOK)
+		if c.errno == stalled {
+			c.errno, c.text, c.lostAt = "", "", 0
+			line = "moves data again"
+		}
+	case workload.Stalled:
+		c.errno, c.text, c.lostAt = stalled, "no progress and no error from the kernel", e.Time
+		line = "stalls: " + c.text
+	case workload.Error:
+		if c.stopped || c.errno != "" && c.errno != stalled {
+			break
+		}
+		c.errno, c.text, c.lostAt, c.denied = e.Errno, e.Error, e.Time, strings.Contains(e.Error, "HTTP 403")
+		if line = e.Errno; line == "" {
+			line = e.Error
+		}
+	}
+	c.notify()
+	return line
+}
+
+func (c *connection) notify() {
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// end notes that the process has ended.
+func (c *connection) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.done = true
+	c.notify()
+}
+
+// await waits until cond holds, or the limit passes; cond is called with mu held.
+func (c *connection) await(limit time.Duration, cond func() bool) bool {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	for {
+		c.mu.Lock()
+		ok, changed := cond(), c.changed
+		c.mu.Unlock()
+		if ok {
+			return true
+		}
+		select {
+		case <-changed:
+		case <-timer.C:
+			return false
+		}
+	}
+}
+
+// settled: the client works, or has failed, or is over; a server listens.
+func (c *connection) settled() bool {
+	return c.moved || c.errno != "" || c.text != "" || c.done || c.ready
+}
+
+// lost: the client has noticed that its connection is gone.
+func (c *connection) lost() bool { return c.errno != "" || c.text != "" || c.done }
+
+// outcome says what became of the connection; mu is held.
+func (c *connection) outcome() Outcome {
+	switch {
+	case c.denied:
+		return Denied
+	case !c.local.IsValid():
+		return NeverConnected
+	case c.errno != "" || c.text != "" || c.cut != nil:
+		return Dropped
+	case c.spec.Replaces != "":
+		return Reconnected
+	}
+	return Survived
+}
+
+// isClient says whether the workload has a connection of its own to judge.
+func (c *connection) isClient() bool { return c.spec.Kind != workload.Serve && c.spec.Kind != command }
+
+func (c *connection) String() string {
+	return fmt.Sprintf("%s (%s on %s)", c.name, c.spec.Kind, c.spec.On)
+}

@@ -1,0 +1,346 @@
+package scenario
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os/exec"
+	"slices"
+	"sort"
+	"sync"
+	"time"
+
+	"vpcsim/dataplane"
+	"vpcsim/dataplane/capture"
+	"vpcsim/internal/control"
+	"vpcsim/internal/workload"
+	"vpcsim/topology"
+)
+
+// Options configure a run.
+type Options struct {
+	Mode     dataplane.Mode
+	Scope    control.Scope
+	Recorder *capture.Recorder
+	// Executable is our own program, which runs the workloads.
+	Executable string
+	// Say is told, line by line, what happens; since is the time since the scenario began. It may be called by many
+	// goroutines, one at a time is the callee's business. Nil says nothing.
+	Say func(since time.Duration, line string)
+}
+
+// How long the timeline waits before it goes on without what it waited for. The report then tells what is missing.
+const (
+	settleLimit = 8 * time.Second // for a client to connect and move data, or to fail
+	loseLimit   = 8 * time.Second // for a client to notice that its connection is lost
+	proofLimit  = 4 * time.Second // for a client to move data after the last change
+	stopLimit   = 5 * time.Second // for a workload to end in good order
+)
+
+// run is one run of a scenario.
+type run struct {
+	file  *File
+	o     Options
+	lab   *control.Lab
+	began time.Time
+	conns map[string]*connection
+	order []string // of starting
+	last  int64    // monotonic time of the last change
+	extra []Expectation
+	group sync.WaitGroup // one goroutine for each workload, ending with it
+}
+
+// Run plays the scenario in the calling process, which must be allowed to make network namespaces, and returns what it
+// found. An error means that the scenario could not be played, not that an expectation failed.
+func Run(ctx context.Context, f *File, src *topology.Source, o Options) (*Report, error) {
+	if err := f.Check(src); err != nil {
+		return nil, err
+	}
+	if o.Say == nil {
+		o.Say = func(time.Duration, string) {}
+	}
+	r := &run{file: f, o: o, began: time.Now(), conns: map[string]*connection{}}
+	lab, err := control.Start(&f.Topology, src.Under("topology"), control.Options{Mode: o.Mode, Scope: o.Scope, Recorder: o.Recorder})
+	if err != nil {
+		return nil, err
+	}
+	r.lab = lab
+	r.say("the VPC is up: %s", describe(lab.Network()))
+	err = r.play(ctx)
+	var report *Report
+	if err == nil {
+		report = r.finish()
+	}
+	for _, c := range r.conns {
+		r.stop(c)
+	}
+	r.group.Wait()
+	return report, errors.Join(err, lab.Close())
+}
+
+func (r *run) say(format string, args ...any) {
+	r.o.Say(time.Since(r.began), fmt.Sprintf(format, args...))
+}
+
+func describe(n *topology.Network) string {
+	instances, tables := 0, 0
+	for _, v := range n.VPCs {
+		instances += len(v.Instances)
+		tables += len(v.RouteTables)
+	}
+	return fmt.Sprintf("%s, %d VPC, %d route tables, %d instances, S3 at %d CIDRs", n.Region, len(n.VPCs), tables, instances, len(n.S3.CIDRs))
+}
+
+func (r *run) play(ctx context.Context) error {
+	for i, step := range r.file.Timeline {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := r.step(ctx, step); err != nil {
+			return fmt.Errorf("timeline[%d]: %w", i, err)
+		}
+	}
+	return nil
+}
+
+func (r *run) step(ctx context.Context, s Step) error {
+	switch {
+	case s.Say != "":
+		r.say("-- %s", s.Say)
+	case len(s.Start) > 0:
+		return r.start(s.Start)
+	case len(s.Stop) > 0:
+		for _, name := range s.Stop {
+			r.observe(r.conns[name])
+			r.stop(r.conns[name])
+		}
+	case len(s.Lost) > 0:
+		for _, name := range s.Lost {
+			c := r.conns[name]
+			if !c.await(loseLimit, c.lost) {
+				r.say("%s has not noticed anything after %s", name, loseLimit)
+			}
+		}
+	case s.Wait > 0:
+		select {
+		case <-time.After(s.Wait):
+		case <-ctx.Done():
+		}
+	default:
+		return r.change(s.Change)
+	}
+	return nil
+}
+
+// change makes one change and tells which connections the router cut.
+func (r *run) change(c control.Change) error {
+	for _, conn := range r.conns {
+		r.observe(conn)
+	}
+	done, err := r.lab.Change(c)
+	if err != nil {
+		return err
+	}
+	r.last = done.At
+	cut := 0
+	for _, e := range done.Flows {
+		if e.Event == control.FlowDropped {
+			cut++
+			r.assign(e)
+		}
+	}
+	r.say("%s committed: the router cut %d connections", c.Action(), cut)
+	return nil
+}
+
+// assign gives a cut to the connection it belongs to. A connection between two instances is two flows.
+func (r *run) assign(e control.Event) {
+	for _, c := range r.conns {
+		if c.isClient() && c.cut == nil && r.matches(c, e.Flow) {
+			c.cut = &e
+			return
+		}
+	}
+	r.extra = append(r.extra, Expectation{Text: "every connection that the router cut is one of the scenario's", Got: e.Local + " -> " + e.Remote})
+}
+
+// matches says whether a flow, given by its interface's own end and the far end, is the connection's.
+func (r *run) matches(c *connection, flow func() (local, remote netip.AddrPort)) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	local, remote := flow()
+	if !c.local.IsValid() || c.done {
+		return false
+	}
+	if local == c.local && remote == c.remote {
+		return true
+	}
+	return remote == c.local && local.Port() == c.remote.Port() && r.owns(c.remote.Addr(), local.Addr())
+}
+
+// owns says whether a public (or private) address belongs to the interface with the given private address.
+func (r *run) owns(a, private netip.Addr) bool {
+	for _, eni := range r.lab.Network().InterfacesByAddress(private) {
+		if eni.PublicIP == a || slices.Contains(eni.Addresses, a) {
+			return true
+		}
+	}
+	return false
+}
+
+// start starts workloads and waits until each works or has failed.
+func (r *run) start(names []string) error {
+	for _, name := range names {
+		c := &connection{name: name, spec: r.file.Workloads[name], changed: make(chan struct{})}
+		if err := r.launch(c); err != nil {
+			return fmt.Errorf("workload %s: %w", name, err)
+		}
+		r.conns[name] = c
+		r.order = append(r.order, name)
+	}
+	for _, name := range names {
+		c := r.conns[name]
+		if !c.await(settleLimit, c.settled) {
+			r.say("%s neither works nor fails after %s", name, settleLimit)
+		}
+		r.observe(c)
+		r.tell(c)
+	}
+	return nil
+}
+
+func (r *run) launch(c *connection) error {
+	run := func(cmd *exec.Cmd) error { return r.lab.Run(c.spec.On, cmd) }
+	if c.spec.Kind == command {
+		return r.command(c, run)
+	}
+	spec, err := r.spec(c.spec)
+	if err != nil {
+		return err
+	}
+	c.proc, err = workload.Start(run, r.o.Executable, spec, func(e workload.Event) {
+		if line := c.fold(e); line != "" {
+			r.say("%s %s", c, line)
+		}
+	})
+	if err == nil {
+		r.group.Go(func() { _ = c.proc.Wait(); c.end() })
+	}
+	return err
+}
+
+func (r *run) tell(c *connection) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case !c.isClient():
+	case c.moved:
+		r.say("%s connected to %s by %s, which sees %s", c, c.remote, c.pathBefore, c.sourceBefore)
+	default:
+		r.say("%s not connected: %s %s", c, c.errno, c.text)
+	}
+}
+
+// stop ends a workload in good order; what happens to its connection from here on is no loss.
+func (r *run) stop(c *connection) {
+	c.mu.Lock()
+	already := c.stopped || c.proc == nil
+	c.stopped = true
+	c.mu.Unlock()
+	if already {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
+	defer cancel()
+	if err := c.proc.Stop(ctx); err != nil {
+		r.say("%s: %v", c, err)
+	}
+}
+
+// observe asks the router which path a live connection takes, and the far side which source it sees. The first answers are
+// kept as what was before.
+func (r *run) observe(c *connection) {
+	if c == nil || !c.isClient() {
+		return
+	}
+	c.mu.Lock()
+	local, remote, gone, cut := c.local, c.remote, c.done || c.stopped, c.cut
+	c.mu.Unlock()
+	if !local.IsValid() || gone {
+		return
+	}
+	path, source := r.pathOf(c), r.sourceSeen(c, local, remote)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pathBefore == "" {
+		c.pathBefore, c.sourceBefore = path, source
+	}
+	switch {
+	case cut != nil:
+		c.pathAfter, c.sourceAfter = cut.PathAfter, none
+	case c.errno != "" || c.text != "":
+		c.pathAfter, c.sourceAfter = path, none
+	default:
+		c.pathAfter, c.sourceAfter = path, source
+	}
+}
+
+// finish waits for every live client to prove that it lives, and reports.
+func (r *run) finish() *Report {
+	for _, name := range r.order {
+		c := r.conns[name]
+		if c.isClient() {
+			c.await(proofLimit, func() bool { return c.lost() || c.stopped || c.lastOK > r.last })
+		}
+	}
+	report := &Report{Scenario: r.file.Name, Passed: true}
+	report.Events, _, _ = r.lab.Events.Since(0)
+	for _, name := range r.order {
+		c := r.conns[name]
+		if !c.isClient() {
+			continue
+		}
+		r.observe(c)
+		found := c.report(r.conns[c.spec.Replaces])
+		report.Connections = append(report.Connections, found)
+		if e := r.expected(c); e != nil {
+			private, public := r.addresses(c.spec)
+			report.Expectations = append(report.Expectations, e.judge(found, private, public)...)
+		}
+	}
+	report.Expectations = append(report.Expectations, r.extra...)
+	for _, e := range report.Expectations {
+		report.Passed = report.Passed && e.Passed
+	}
+	return report
+}
+
+// expected returns what is expected of the connection under the run's mode and scope.
+func (r *run) expected(c *connection) *Expect {
+	if c.spec.Expect == nil {
+		return nil
+	}
+	e := *c.spec.Expect
+	if r.o.Scope == control.ScopePublicIP && e.PublicIP != nil {
+		e = *e.PublicIP
+	}
+	if e.Outcome == Dropped {
+		switch {
+		case r.o.Mode == dataplane.Silent:
+			e.Error, e.Within = stalled, 0
+		case r.o.Mode == dataplane.Reset || e.Error == "":
+			e.Error = "ECONNRESET"
+		}
+	}
+	return &e
+}
+
+func sortedNames[V any](m map[string]V) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}

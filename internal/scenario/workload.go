@@ -1,0 +1,112 @@
+package scenario
+
+import (
+	"fmt"
+	"net/netip"
+	"os/exec"
+	"strings"
+
+	"vpcsim/dataplane/conntrack"
+	"vpcsim/internal/workload"
+)
+
+// spec translates a workload of the file into one for the process.
+func (r *run) spec(w WorkloadSpec) (workload.Spec, error) {
+	s := workload.Spec{Kind: w.Kind, Every: w.Every, Stall: w.Stall, ConnectTimeout: w.Connect}
+	network := r.lab.Network()
+	if i := network.Instance(w.On); i != nil && w.Device > 0 {
+		s.Source = i.Interfaces[w.Device].Addresses[0].String()
+	}
+	switch w.Kind {
+	case workload.Serve:
+		s.Address = fmt.Sprintf(":%d", w.Listen)
+	case workload.Stream:
+		to, err := resolvePeer(network, w.To)
+		if err != nil {
+			return s, err
+		}
+		s.Address = to.String()
+	default:
+		s.URL = fmt.Sprintf("http://s3.%s.amazonaws.com/%s", network.Region, strings.TrimPrefix(w.To, "s3://"))
+		if w.Address != "" {
+			s.Connect = w.Address + ":80"
+		}
+	}
+	return s, nil
+}
+
+// addresses returns the private and public address that the workload's connection has on its own side.
+func (r *run) addresses(w WorkloadSpec) (private, public netip.Addr) {
+	network := r.lab.Network()
+	if h := network.InternetHost(w.On); h != nil {
+		return h.Address, h.Address
+	}
+	eni := network.Instance(w.On).Interfaces[w.Device]
+	return eni.Addresses[0], eni.PublicIP
+}
+
+// command runs any program to its end, and judges its exit code.
+func (r *run) command(c *connection, start func(*exec.Cmd) error) error {
+	done, err := workload.StartCommand(start, c.spec.Command)
+	if err != nil {
+		return err
+	}
+	result := done.Wait()
+	c.end()
+	r.say("%s exited with %d", c, result.ExitCode)
+	if e := c.spec.Expect; e != nil {
+		r.extra = append(r.extra, Expectation{
+			Text: fmt.Sprintf("%s: exit code %d", c.name, e.ExitCode), Passed: result.ExitCode == e.ExitCode,
+			Got: fmt.Sprintf("exit code %d: %s", result.ExitCode, result.Output),
+		})
+	}
+	return result.Err
+}
+
+// pathOf asks the router which path the connection's flow takes.
+func (r *run) pathOf(c *connection) (path string) {
+	r.lab.Router().Flows(func(f conntrack.Flow) {
+		ends := func() (local, remote netip.AddrPort) { return f.LocalAddr(), f.RemoteAddr() }
+		if path == "" && !f.Cut && r.matches(c, ends) {
+			path = f.Path.String()
+		}
+	})
+	return path
+}
+
+// sourceSeen asks the far side which source address the connection has there: S3 by its own records, a server by what it
+// accepted. The port tells connections apart: no gateway of this version changes it.
+func (r *run) sourceSeen(c *connection, local, remote netip.AddrPort) string {
+	if c.spec.Kind != workload.Stream {
+		if seen := r.lab.S3Connections(remote, local.Port()); len(seen) > 0 {
+			return seen[len(seen)-1].Peer.Addr().String()
+		}
+		return none
+	}
+	for _, name := range r.order {
+		server := r.conns[name]
+		server.mu.Lock()
+		accepted := server.accepted
+		server.mu.Unlock()
+		for _, peer := range accepted {
+			if server.spec.Kind == workload.Serve && uint16(server.spec.Listen) == remote.Port() && peer.Port() == local.Port() && r.serves(server, remote.Addr()) {
+				return peer.Addr().String()
+			}
+		}
+	}
+	return none
+}
+
+// serves says whether a server's instance or host has the address.
+func (r *run) serves(server *connection, a netip.Addr) bool {
+	network := r.lab.Network()
+	if h := network.InternetHost(server.spec.On); h != nil {
+		return h.Address == a
+	}
+	for _, eni := range network.InterfacesByAddress(a) {
+		if eni.Instance.Name == server.spec.On {
+			return true
+		}
+	}
+	return false
+}

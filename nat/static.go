@@ -1,0 +1,94 @@
+package nat
+
+import (
+	"net/netip"
+
+	"vpcsim/dataplane/drop"
+	"vpcsim/dataplane/packet"
+)
+
+// Static is the translation of an internet gateway: between a private address and the one public address mapped to it, ports
+// untouched, also inside the packets that ICMP errors quote. It has no state: what crosses depends on the mapping alone, so
+// that it survives everything but a change of the mapping (aws-semantics 4, VPC_Internet_Gateway; nat-checklist IGW-1).
+//
+// A Static is immutable and for any number of goroutines. Its two directions are [Static.Egress] and [Static.Ingress].
+type Static struct {
+	public  map[netip.Addr]netip.Addr // by private address
+	private map[netip.Addr]netip.Addr // by public address
+}
+
+// NewStatic returns the translation from private addresses to public ones. Every public address is mapped once.
+func NewStatic(public map[netip.Addr]netip.Addr) *Static {
+	s := &Static{public: public, private: make(map[netip.Addr]netip.Addr, len(public))}
+	for private, public := range public {
+		s.private[public] = private
+	}
+	return s
+}
+
+// Egress is the way out of the VPC.
+func (s *Static) Egress() Egress { return Egress{s} }
+
+// Ingress is the way into the VPC.
+func (s *Static) Ingress() Ingress { return Ingress{s} }
+
+var (
+	rfc1918 = [3]netip.Prefix{
+		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
+	}
+	rfc6598 = netip.MustParsePrefix("100.64.0.0/10")
+)
+
+func isRFC1918(a netip.Addr) bool {
+	return rfc1918[0].Contains(a) || rfc1918[1].Contains(a) || rfc1918[2].Contains(a)
+}
+
+// Egress translates the source of packets that leave the VPC.
+type Egress struct{ s *Static }
+
+// Cross replaces the private source address by its public one. It refuses a source that has none, and destinations that no
+// packet on the internet may have (aws-semantics 4, explanation-codes).
+func (e Egress) Cross(p *packet.Packet) drop.Reason {
+	public, ok := e.s.public[p.Src]
+	switch {
+	case !ok:
+		return drop.IGWNoPublicIP
+	case isRFC1918(p.Dst):
+		return drop.IGWEgressToRFC1918
+	case rfc6598.Contains(p.Dst):
+		return drop.IGWEgressToRFC6598
+	}
+	private := p.Src
+	p.SetSrc(public)
+	if quoted, ok := p.EmbeddedDst(); ok && quoted == private {
+		p.SetEmbeddedDst(public) // an ICMP error about a packet that came from outside
+	}
+	return drop.None
+}
+
+// Ingress translates the destination of packets that enter the VPC.
+type Ingress struct{ s *Static }
+
+// Cross replaces the public destination address by its private one and takes one off the time to live, as measured for a
+// packet that comes in from outside (aws-semantics 8.4). It refuses a destination that is mapped to nothing, and sources that
+// no packet from the internet may have.
+func (i Ingress) Cross(p *packet.Packet) drop.Reason {
+	private, ok := i.s.private[p.Dst]
+	switch {
+	case !ok:
+		return drop.IGWNoAssociation
+	case isRFC1918(p.Src):
+		return drop.IGWIngressFromRFC1918
+	case rfc6598.Contains(p.Src):
+		return drop.IGWIngressFromRFC6598
+	case p.TTL() <= 1:
+		return drop.TTLExpired
+	}
+	p.DecrementTTL()
+	public := p.Dst
+	p.SetDst(private)
+	if quoted, ok := p.EmbeddedSrc(); ok && quoted == public {
+		p.SetEmbeddedSrc(private) // an ICMP error about a packet that went out
+	}
+	return drop.None
+}

@@ -1,0 +1,230 @@
+package topology
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// The edits are what the control commands do to a running topology, as changes of its Spec. Each one fails, and changes
+// nothing, if what it names is not there; whether the result makes sense is for [Resolve] to judge, so an edit is made on
+// a [Spec.Clone] and thrown away if that fails.
+//
+// A VPC, route table, endpoint or route destination may be named as in the file or by its id. The VPC may be left empty
+// if there is one VPC only, or only one that has the table or endpoint.
+
+// CreateEndpoint adds a gateway endpoint.
+func (s *Spec) CreateEndpoint(vpc, name string, e EndpointSpec) error {
+	vpc, err := s.vpcOf(vpc)
+	if err != nil {
+		return err
+	}
+	v := s.VPCs[vpc]
+	if _, there := v.Endpoints[name]; there {
+		return fmt.Errorf("%s already has an endpoint %s", join("vpcs", vpc), shown(name))
+	}
+	e.RouteTables = slices.Clone(e.RouteTables)
+	for i, table := range e.RouteTables {
+		e.RouteTables[i] = s.tableName(vpc, table)
+	}
+	if v.Endpoints == nil {
+		v.Endpoints = map[string]EndpointSpec{}
+	}
+	v.Endpoints[name] = e
+	s.VPCs[vpc] = v
+	return nil
+}
+
+// ModifyEndpoint adds an endpoint to route tables and removes it from others, in one step.
+func (s *Spec) ModifyEndpoint(vpc, name string, add, remove []string) error {
+	vpc, name, err := s.endpoint(vpc, name)
+	if err != nil {
+		return err
+	}
+	e := s.VPCs[vpc].Endpoints[name]
+	tables := slices.Clone(e.RouteTables)
+	for _, want := range remove {
+		table := s.tableName(vpc, want)
+		i := slices.Index(tables, table)
+		if i < 0 {
+			return fmt.Errorf("%s", noSuch("route table", want, join(join(join("vpcs", vpc), "endpoints"), name), tables))
+		}
+		tables = slices.Delete(tables, i, i+1)
+	}
+	for _, want := range add {
+		_, table, err := s.table(vpc, want)
+		if err != nil {
+			return err
+		}
+		tables = append(tables, table)
+	}
+	e.RouteTables = tables
+	s.VPCs[vpc].Endpoints[name] = e
+	return nil
+}
+
+// DeleteEndpoint removes an endpoint with its routes.
+func (s *Spec) DeleteEndpoint(vpc, name string) error {
+	vpc, name, err := s.endpoint(vpc, name)
+	if err != nil {
+		return err
+	}
+	delete(s.VPCs[vpc].Endpoints, name)
+	return nil
+}
+
+// CreateRoute adds a static route at the end of a table.
+func (s *Spec) CreateRoute(vpc, table string, r RouteSpec) error {
+	vpc, table, err := s.table(vpc, table)
+	if err != nil {
+		return err
+	}
+	if s.routeIndex(vpc, table, r.Destination) >= 0 {
+		return fmt.Errorf("route table %s already has a route to %s; replace it instead", table, shown(r.Destination))
+	}
+	return s.setRoutes(vpc, table, append(slices.Clone(s.VPCs[vpc].RouteTables[table].Routes), r))
+}
+
+// ReplaceRoute puts a route in the place of the one with the same destination.
+func (s *Spec) ReplaceRoute(vpc, table string, r RouteSpec) error {
+	return s.editRoute(vpc, table, r.Destination, func(all []RouteSpec, i int) []RouteSpec {
+		all[i] = r
+		return all
+	})
+}
+
+// DeleteRoute removes a static route.
+func (s *Spec) DeleteRoute(vpc, table, destination string) error {
+	return s.editRoute(vpc, table, destination, func(all []RouteSpec, i int) []RouteSpec {
+		return slices.Delete(all, i, i+1)
+	})
+}
+
+// SetRouteState makes a static route active or a blackhole, as when its target comes or goes.
+func (s *Spec) SetRouteState(vpc, table, destination, state string) error {
+	return s.editRoute(vpc, table, destination, func(all []RouteSpec, i int) []RouteSpec {
+		all[i].State = state
+		return all
+	})
+}
+
+// SetPrefixList replaces the contents of a prefix list: a customer's, or an AWS-managed one by its id, name or service.
+func (s *Spec) SetPrefixList(name string, entries []string) error {
+	key, ok := s.prefixListKey(name)
+	if !ok {
+		names := sortedKeys(s.PrefixLists)
+		for _, m := range managedLists {
+			if m.region == s.Region {
+				names = append(names, m.id, m.name(), m.service)
+			}
+		}
+		return fmt.Errorf("no prefix list %s%s", shown(name), didYouMean(name, names))
+	}
+	if s.PrefixLists == nil {
+		s.PrefixLists = map[string]PrefixListSpec{}
+	}
+	list := s.PrefixLists[key]
+	list.Entries = slices.Clone(entries)
+	s.PrefixLists[key] = list
+	return nil
+}
+
+// prefixListKey returns the key under which the Spec holds, or is to hold, the contents of a list.
+func (s *Spec) prefixListKey(name string) (string, bool) {
+	wanted, isManaged := managed(s.Region, name)
+	for _, key := range sortedKeys(s.PrefixLists) {
+		same := isManaged && wanted.known(key)
+		if same || key == name || id("pl", idPath("prefix_lists", key)) == name {
+			return key, true
+		}
+	}
+	if isManaged {
+		return wanted.name(), true
+	}
+	return "", false
+}
+
+// editRoute changes the routes of a table around the one with a destination.
+func (s *Spec) editRoute(vpc, table, destination string, change func(all []RouteSpec, i int) []RouteSpec) error {
+	vpc, table, err := s.table(vpc, table)
+	if err != nil {
+		return err
+	}
+	all := slices.Clone(s.VPCs[vpc].RouteTables[table].Routes)
+	i := s.routeIndex(vpc, table, destination)
+	if i < 0 {
+		return s.noRoute(vpc, table, destination)
+	}
+	return s.setRoutes(vpc, table, change(all, i))
+}
+
+func (s *Spec) setRoutes(vpc, table string, routes []RouteSpec) error {
+	v := s.VPCs[vpc]
+	if v.RouteTables == nil {
+		v.RouteTables = map[string]RouteTableSpec{}
+	}
+	t, written := v.RouteTables[table]
+	if !written {
+		t.Main = true // the implied main table, now written
+	}
+	t.Routes = routes
+	v.RouteTables[table] = t
+	s.VPCs[vpc] = v
+	return nil
+}
+
+func (s *Spec) routeIndex(vpc, table, destination string) int {
+	wanted := s.canonical(destination)
+	return slices.IndexFunc(s.VPCs[vpc].RouteTables[table].Routes, func(r RouteSpec) bool {
+		return s.canonical(r.Destination) == wanted
+	})
+}
+
+// canonical writes a destination in the one form that equal destinations share.
+func (s *Spec) canonical(destination string) string {
+	if p, err := netip.ParsePrefix(destination); err == nil {
+		return p.Masked().String()
+	}
+	if key, ok := s.prefixListKey(destination); ok {
+		if m, ok := managed(s.Region, key); ok {
+			return m.name()
+		}
+		return key
+	}
+	return destination
+}
+
+// noRoute says why a table has no static route to a destination.
+func (s *Spec) noRoute(vpc, table, destination string) error {
+	wanted := s.canonical(destination)
+	v := s.VPCs[vpc]
+	for _, name := range sortedKeys(v.Endpoints) {
+		e := v.Endpoints[name]
+		if m, ok := managed(s.Region, e.Service); ok && m.name() == wanted && slices.Contains(e.RouteTables, table) {
+			return fmt.Errorf("the route to %s in route table %s is endpoint %s's; modify the endpoint instead", wanted, table, name)
+		}
+	}
+	if p, err := netip.ParsePrefix(wanted); err == nil && slices.Contains(append(slices.Clone(v.SecondaryCIDRs), v.CIDR), p.String()) {
+		return fmt.Errorf("the local route to %s can't be changed", wanted)
+	}
+	var there []string
+	for _, r := range v.RouteTables[table].Routes {
+		there = append(there, r.Destination)
+	}
+	return fmt.Errorf("%s", noSuch("route to", destination, "route table "+table, there))
+}
+
+// vpcOf returns the name of a VPC, or of the only one for the empty name.
+func (s *Spec) vpcOf(vpc string) (string, error) {
+	names := sortedKeys(s.VPCs)
+	for _, name := range names {
+		if vpc == name || vpc == id("vpc", idPath("vpcs", name)) || vpc == "" && len(names) == 1 {
+			return name, nil
+		}
+	}
+	if vpc == "" {
+		return "", fmt.Errorf("which VPC? there are %s", strings.Join(names, ", "))
+	}
+	return "", fmt.Errorf("%s", noSuch("VPC", vpc, "the topology", names))
+}

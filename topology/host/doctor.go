@@ -1,0 +1,129 @@
+package host
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"vpcsim/dataplane/port"
+	"vpcsim/dataplane/port/tap"
+)
+
+// Check is one thing the machine must, or should, be able to do.
+type Check struct {
+	Name   string // "user namespaces"
+	OK     bool
+	Detail string // what was found
+	Cure   string // what to do about it if not OK
+}
+
+// What an instance takes of the machine, and the least that makes a lab of some size.
+const (
+	filesPerInstance = 2 // namespace and TAP
+	filesWanted      = 4096
+)
+
+// Checks tries on this machine what the simulator needs of it. Nothing is left of it. It runs this program again, as
+// PID 1 of new namespaces: main must call IsInit and Init (see the package's doc).
+func Checks() []Check {
+	return append([]Check{checkKernel(), checkFiles()}, checkConfined()...)
+}
+
+// checked makes a Check of what trying gave. A *port.Unsupported brings its cure along.
+func checked(name, found string, err error) Check {
+	c := Check{Name: name, OK: err == nil, Detail: found}
+	if err == nil {
+		return c
+	}
+	c.Detail, c.Cure = err.Error(), "run vpcsim with sudo; in a container, start it with --privileged"
+	if u, ok := errors.AsType[*port.Unsupported](err); ok {
+		c.Detail, c.Cure = u.What, u.Cure
+	}
+	return c
+}
+
+// checkKernel wants Linux 4.11, the first where a namespace can free the low ports (ip_unprivileged_port_start).
+func checkKernel() Check {
+	var uts unix.Utsname
+	if err := unix.Uname(&uts); err != nil {
+		return checked("kernel", "", err)
+	}
+	release := unix.ByteSliceToString(uts.Release[:])
+	var major, minor int
+	_, err := fmt.Sscanf(release, "%d.%d", &major, &minor)
+	if err == nil && (major < 4 || major == 4 && minor < 11) {
+		err = &port.Unsupported{What: "Linux " + release + " is older than 4.11", Cure: "use a newer kernel"}
+	}
+	return checked("kernel", "Linux "+release, err)
+}
+
+// checkFiles looks at the hard limit: Go programs raise the soft one to it by themselves.
+func checkFiles() Check {
+	var limit unix.Rlimit
+	err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit)
+	found := fmt.Sprintf("%d, enough for some %d instances", limit.Max, limit.Max/filesPerInstance)
+	if limit.Max == unix.RLIM_INFINITY {
+		found = "unlimited"
+	}
+	if err == nil && limit.Max < filesWanted {
+		err = &port.Unsupported{What: found, Cure: fmt.Sprintf("raise the hard limit to %d: ulimit -Hn, /etc/security/limits.conf, or LimitNOFILE= of the service", filesWanted)}
+	}
+	return checked("open files", found, err)
+}
+
+// checkConfined runs probe in new namespaces. If those cannot be had there is nothing to say of what needs them.
+func checkConfined() []Check {
+	kinds := "network, mount and pid namespaces as root"
+	if !privileged() {
+		kinds = fmt.Sprintf("user, network, mount and pid namespaces for uid %d", os.Getuid())
+	}
+	cmd := command(Options{Args: []string{}}, stageProbe)
+	out, err := cmd.Output()
+	if cmd.Process == nil {
+		return []Check{checked("namespaces", "", diagnose("/proc", err))}
+	}
+	var checks []Check
+	if err == nil {
+		err = json.Unmarshal(out, &checks)
+	}
+	return append([]Check{checked("namespaces", kinds, err)}, checks...)
+}
+
+// probe is the part of Checks that runs as PID 1 in new namespaces. It writes its checks to standard output and exits.
+func probe() {
+	warnings, err := PrivateMounts()
+	found := strings.Join(append(warnings, "enough for the simulator"), "; ")
+	if len(warnings) == 0 {
+		found = "shows the confined processes only"
+	}
+	checks := []Check{checked("/proc", found, err), checked("TAP device", "/dev/net/tun opens and gives a TAP", TryTAP())}
+	if err := json.NewEncoder(os.Stdout).Encode(checks); err != nil {
+		fail(err)
+	}
+	os.Exit(0)
+}
+
+// TryTAP makes a network namespace with a TAP in it, and lets go of both: whether this process, as it runs now, can have
+// instances. If the machine does not permit it, the error is a *port.Unsupported.
+func TryTAP() error {
+	ns, err := NewNamespace()
+	if err != nil {
+		return err
+	}
+	defer ns.Close()
+	return ns.Do(func() error {
+		p, err := tap.Open(tap.Config{
+			Name: "eth0", MTU: 1500, MAC: [6]byte{2, 0, 0, 0, 0, 1},
+			Neighbour: func(netip.Addr) (mac [6]byte, ok bool) { return mac, false },
+		})
+		if err != nil {
+			return err
+		}
+		return p.Close()
+	})
+}

@@ -1,0 +1,31 @@
+package host_test
+
+import (
+	"testing"
+
+	"vpcsim/internal/nstest"
+	"vpcsim/topology/host"
+)
+
+func TestChecksSayWhatTheMachineCanDo(t *testing.T) {
+	nstest.Require(t)
+	found := map[string]host.Check{}
+	for _, c := range host.Checks() {
+		t.Logf("%+v", c)
+		found[c.Name] = c
+		if c.Detail == "" || !c.OK && c.Cure == "" {
+			t.Errorf("%s says too little: %+v", c.Name, c)
+		}
+	}
+	for _, name := range []string{"kernel", "open files", "namespaces", "/proc", "TAP device"} {
+		if _, ok := found[name]; !ok {
+			t.Errorf("no check is called %q", name)
+		}
+	}
+	if c := found["namespaces"]; !c.OK {
+		t.Errorf("no namespaces, though the test runs in some: %+v", c)
+	}
+	if err := host.TryTAP(); found["TAP device"].OK != (err == nil) {
+		t.Errorf("TAP device: %+v, but TryTAP gives %v", found["TAP device"], err)
+	}
+}

@@ -1,0 +1,75 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"vpcsim/dataplane/port"
+)
+
+// sysctl is a kernel parameter below /proc/sys/net, which shows the namespace of the thread that looks.
+type sysctl struct {
+	path   string
+	values []string // the first that the kernel takes
+}
+
+// sysctls makes a new namespace the same on every machine, since the kernel copies many parameters from the machine's
+// own. In order: forwarding first, as setting it resets others.
+var sysctls = []sysctl{
+	// A TAP in a namespace with IPv6 sends half a dozen frames on its own.
+	{"ipv6/conf/all/disable_ipv6", []string{"1"}},
+	{"ipv6/conf/default/disable_ipv6", []string{"1"}},
+	{"ipv4/ip_forward", []string{"0"}},
+	// Filtering is the simulator's, by AWS's rules; a service edge answers from addresses its routes do not lead to.
+	{"ipv4/conf/all/rp_filter", []string{"0"}},
+	{"ipv4/conf/default/rp_filter", []string{"0"}},
+	{"ipv4/conf/all/accept_redirects", []string{"0"}},
+	{"ipv4/conf/default/accept_redirects", []string{"0"}},
+	{"ipv4/ip_unprivileged_port_start", []string{"0"}},
+	// Who may ping without privilege: everybody, or the one group that an ordinary user's namespace knows.
+	{"ipv4/ping_group_range", []string{"0 2147483647", "0 0"}},
+	// Amazon Linux has cubic; reno where the kernel does not let a namespace have it. Never the machine's choice.
+	{"ipv4/tcp_congestion_control", []string{"cubic", "reno"}},
+}
+
+// setSysctls sets the parameters in the calling thread's network namespace.
+func setSysctls() error {
+	for _, s := range sysctls {
+		if err := s.set(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s sysctl) set() error {
+	var err error
+	for _, value := range s.values {
+		if err = writeFile("/proc/sys/net/"+s.path, value); err == nil {
+			return nil
+		}
+	}
+	switch {
+	case errors.Is(err, unix.ENOENT) && s.path[:4] == "ipv6": // a kernel without IPv6 needs no switching off
+		return nil
+	case errors.Is(err, unix.EROFS), errors.Is(err, unix.EACCES):
+		return &port.Unsupported{Err: err,
+			What: fmt.Sprintf("/proc/sys/net/%s cannot be written: %v", s.path, err),
+			Cure: "run vpcsim outside this container, or start the container with --security-opt systempaths=unconfined"}
+	}
+	return fmt.Errorf("setting /proc/sys/net/%s to %q: %w", s.path, s.values, err)
+}
+
+// writeFile writes to a file that is there. Unlike os.WriteFile it does not involve the runtime's poller, which would be
+// half the time a namespace takes.
+func writeFile(path, text string) error {
+	fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	_, err = unix.Write(fd, []byte(text))
+	return err
+}

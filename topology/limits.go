@@ -1,0 +1,48 @@
+package topology
+
+// Limits are the quotas of AWS that a preset puts on a topology, and the abilities that AWS had then. Adjustable quotas
+// stand at their default.
+type Limits struct {
+	RoutesPerTable      int // static IPv4 routes, prefix lists by weight (aws-semantics 1.6: amazon-vpc-limits)
+	RouteTablesPerVPC   int // aws-semantics 1.6
+	SubnetsPerVPC       int // aws-semantics 1.6
+	CIDRsPerVPC         int // IPv4, the primary included (aws-semantics 1.6, 8.1)
+	EndpointsPerRegion  int // gateway endpoints (aws-semantics 3.1: vpc-limits-endpoints)
+	CustomerPrefixLists int // per region; 0 before they existed, 2020-06-29 (aws-semantics 2.4, 10)
+	PrefixListEntries   int // per customer list (aws-semantics 2.4)
+
+	PrefixListRoutes      bool // hand-made routes to prefix lists, since 2020-06-29 (inferred from aws-semantics 10)
+	MoreSpecificThanLocal bool // routes for a whole subnet inside the VPC's CIDR, since 2021 (aws-semantics 1.2)
+}
+
+// Limits returns what a preset allows.
+func (p Preset) Limits() Limits {
+	l := Limits{
+		RoutesPerTable:     50,
+		RouteTablesPerVPC:  200,
+		SubnetsPerVPC:      200,
+		CIDRsPerVPC:        5,
+		EndpointsPerRegion: 20,
+		PrefixListEntries:  1000,
+	}
+	switch p {
+	case Launch2015:
+		l.CIDRsPerVPC = 1 // secondary CIDRs came in August 2017 (aws-semantics 10)
+	case Current, "":
+		l.RoutesPerTable = 500
+		l.CustomerPrefixLists = 100
+		l.PrefixListRoutes = true
+		l.MoreSpecificThanLocal = true
+	}
+	return l
+}
+
+// Limits of ours, which keep a hostile or mistaken file from costing more than a message.
+const (
+	MaxFileBytes = 16 << 20 // of a file
+	maxNodes     = 200_000  // values of a file, aliases expanded
+	maxDepth     = 64       // of nesting, aliases expanded
+	maxMarks     = 1 << 20  // bytes of a file that may start a YAML node, which bounds what the parser builds
+	maxProblems  = 500      // told at once
+	maxName      = 63       // bytes of a name: what fits a DNS label and AWS's own names
+)

@@ -1,0 +1,169 @@
+package topology
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// s3 resolves the S3 service of the region: its addresses, buckets and names.
+func (r *resolver) s3() {
+	r.net.S3 = &S3{CIDRs: r.s3CIDRs()}
+	var addresses []netip.Addr
+	for _, list := range ManagedPrefixLists(r.net.Region, r.net.Preset) {
+		if list.Name == serviceName(r.net.Region, "s3") {
+			addresses = s3Addresses(list.Entries)
+		}
+	}
+	// aws-semantics 10: the regional name, its old form with a dash, and the global name, which is N. Virginia's.
+	hosts := []string{"s3." + r.net.Region + ".amazonaws.com"}
+	if r.net.Region == "us-east-1" {
+		hosts = append(hosts, "s3.amazonaws.com")
+	}
+	r.hostNameOf("s3-"+r.net.Region+".amazonaws.com", addresses)
+	for _, host := range hosts {
+		r.hostNameOf(host, addresses)
+	}
+	for _, name := range sortedKeys(r.spec.S3.Buckets) {
+		r.bucket(name, r.spec.S3.Buckets[name])
+		for _, host := range hosts {
+			r.hostNameOf(name+"."+host, addresses)
+		}
+	}
+	slices.SortFunc(r.net.S3.Names, func(a, b HostName) int { return strings.Compare(a.Name, b.Name) })
+}
+
+func (r *resolver) hostNameOf(name string, addresses []netip.Addr) {
+	r.net.S3.Names = append(r.net.S3.Names, HostName{name, addresses})
+}
+
+// s3CIDRs returns what S3 owns: its lists of every preset and what its list holds now, without CIDRs inside others.
+func (r *resolver) s3CIDRs() []netip.Prefix {
+	var all []netip.Prefix
+	for _, p := range Presets() {
+		for _, list := range ManagedPrefixLists(r.net.Region, p) {
+			if list.Name == serviceName(r.net.Region, "s3") {
+				all = append(all, list.Entries...)
+			}
+		}
+	}
+	if list := r.managedPrefixList("s3"); list != nil {
+		all = append(all, list.Entries...)
+	}
+	return union(all)
+}
+
+// union sorts prefixes and leaves out those that lie in others.
+func union(all []netip.Prefix) []netip.Prefix {
+	all = slices.DeleteFunc(all, func(p netip.Prefix) bool { return !p.IsValid() })
+	slices.SortFunc(all, netip.Prefix.Compare)
+	var kept []netip.Prefix
+	for _, p := range all {
+		if len(kept) == 0 || !inside(p, kept[len(kept)-1]) {
+			kept = append(kept, p)
+		}
+	}
+	return kept
+}
+
+// addressesPerName is how many addresses an S3 name resolves to: more than one, because S3 answers rotate over many
+// (aws-semantics 10).
+const addressesPerName = 3
+
+// s3Addresses chooses the addresses that S3 names resolve to: the same in every run, out of the widest CIDRs of the list,
+// a different CIDR for each as long as there are any, and never one that ends in 0 or 255.
+func s3Addresses(list []netip.Prefix) []netip.Addr {
+	widest := slices.Clone(list)
+	slices.SortStableFunc(widest, func(a, b netip.Prefix) int { return a.Bits() - b.Bits() })
+	var chosen []netip.Addr
+	for try := uint64(0); len(chosen) < addressesPerName; try++ {
+		p := widest[try%uint64(len(widest))]
+		sum := sha256.Sum256(binary.BigEndian.AppendUint64([]byte(p.String()), try))
+		a := addAddress(p.Addr(), binary.BigEndian.Uint64(sum[:])%(1<<(32-p.Bits())))
+		if last := a.As4()[3]; last != 0 && last != 255 && !slices.Contains(chosen, a) {
+			chosen = append(chosen, a)
+		}
+	}
+	return chosen
+}
+
+func (r *resolver) bucket(name string, spec BucketSpec) {
+	path := join("s3.buckets", name)
+	if why := badBucketName(name); why != "" {
+		r.errorf(path, "%s is not a bucket name: %s", shown(name), why)
+	}
+	bucket := &Bucket{Name: name}
+	for _, key := range sortedKeys(spec.Objects) {
+		at := join(join(path, "objects"), key)
+		if len(key) == 0 || len(key) > 1024 || !utf8.ValidString(key) {
+			r.errorf(at, "an object's key is from 1 to 1024 bytes of UTF-8")
+		}
+		bucket.Objects = append(bucket.Objects, r.object(at, key, spec.Objects[key]))
+	}
+	r.net.S3.Buckets = append(r.net.S3.Buckets, bucket)
+}
+
+// object reads an object's contents, or its size if they are written as size:N.
+func (r *resolver) object(path, key, text string) Object {
+	size, sized := strings.CutPrefix(text, "size:")
+	if !sized {
+		return Object{Key: key, Content: []byte(text), Size: int64(len(text))}
+	}
+	n, ok := parseSize(strings.TrimSpace(size))
+	switch {
+	case !ok:
+		r.errorf(path, "%s is not a size such as size:1MiB (B, KiB, MiB, GiB, TiB)", shown(text))
+	case n > maxObject:
+		r.errorf(path, "%s; an S3 object holds up to 5 TiB", shown(text))
+	}
+	return Object{Key: key, Size: n}
+}
+
+// maxObject is the largest object S3 takes.
+const maxObject = 5 << 40
+
+// parseSize reads a number of bytes with an optional binary unit.
+func parseSize(text string) (int64, bool) {
+	digits := strings.TrimRight(text, "BKMGTi")
+	shift, ok := map[string]uint{"": 0, "B": 0, "KiB": 10, "MiB": 20, "GiB": 30, "TiB": 40}[text[len(digits):]]
+	n, err := strconv.ParseInt(digits, 10, 64)
+	if !ok || err != nil || n < 0 || n > math.MaxInt64>>shift {
+		return 0, false
+	}
+	return n << shift, true
+}
+
+var bucketChars = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*[a-z0-9]$`)
+
+// badBucketName says why AWS would not take a bucket's name (Amazon S3 user guide, "General purpose bucket naming
+// rules"), or nothing.
+func badBucketName(name string) string {
+	switch {
+	case len(name) < 3 || len(name) > 63:
+		return "it must have from 3 to 63 characters"
+	case !bucketChars.MatchString(name):
+		return "it takes lower-case letters, digits, dots and dashes, and starts and ends with a letter or digit"
+	case strings.Contains(name, ".."):
+		return "it may not have two dots in a row"
+	case isAddress(name):
+		return "it may not look like an IP address"
+	}
+	for _, prefix := range []string{"xn--", "sthree-", "amzn-s3-demo-"} {
+		if strings.HasPrefix(name, prefix) {
+			return fmt.Sprintf("names starting with %s are reserved", prefix)
+		}
+	}
+	for _, suffix := range []string{"-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"} {
+		if strings.HasSuffix(name, suffix) {
+			return fmt.Sprintf("names ending in %s are reserved", suffix)
+		}
+	}
+	return ""
+}
