@@ -153,6 +153,10 @@ func (r *Router) judge(s *Snapshot, i *Interface, f *conntrack.Flow) {
 	if f.Cut || f.State == conntrack.Closed || !moved && !literal {
 		return
 	}
+	if f.State == conntrack.SynSent { // nobody has answered: there is no connection to lose
+		follow(f, i, route)
+		return
+	}
 	e := FlowEvent{
 		Time: r.now(), Change: s.Change, Generation: s.Generation, Interface: i,
 		Protocol: f.Protocol(), Local: local, Remote: remote, Outbound: f.Outbound,

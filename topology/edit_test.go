@@ -108,7 +108,7 @@ func TestEdits(t *testing.T) {
 				return err
 			}
 			return s.SetPrefixList("s3", []string{})
-		}, "", func(s spec) any { return s.PrefixLists["com.amazonaws.us-east-1.s3"].Entries }, []string(nil)},
+		}, "", func(s spec) any { return s.PrefixLists["com.amazonaws.us-east-1.s3"].Entries }, []string{}},
 		{"change no prefix list", func(s spec) error { return s.SetPrefixList("offices", nil) },
 			"no prefix list offices; did you mean office?", nil, nil},
 	} {

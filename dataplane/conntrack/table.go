@@ -82,9 +82,9 @@ func (s *Shard) Open(k Key, p *packet.Packet, outbound bool) *Flow {
 		s.index[k] = i
 	}
 	f := &s.slab[i]
-	*f = Flow{Key: k, Opened: p.Time, Outbound: outbound, State: Open}
+	*f = Flow{Key: k, Opened: p.Time, Outbound: outbound, State: Established}
 	if p.Protocol == packet.TCP && p.TCPFlags&packet.SYN != 0 {
-		f.State = Opening
+		f.State = SynSent
 	}
 	f.see(p, outbound)
 	return f

@@ -6,29 +6,32 @@ import (
 	"vpcsim/dataplane/packet"
 )
 
-// State is where a flow stands. Flows that are not TCP are Open until they idle out.
+// State is where a TCP connection stands, in the kernel's words. Flows that are not TCP are Established until they idle out.
 type State uint8
 
 // The states.
 const (
-	Opening State = iota // a SYN was seen, the handshake is not complete
-	Open                 // established; every flow that is not TCP
-	Closed               // reset, or finished from both sides
+	SynSent     State = iota // a SYN was seen and nothing in answer: there is no connection yet
+	SynReceived              // a SYN was answered
+	Established              // data may flow; also a connection whose beginning was not seen
+	Closed                   // reset, or finished from both sides
 )
 
 // String returns the state's name.
-func (s State) String() string { return [...]string{"opening", "open", "closed", ""}[s&3] }
+func (s State) String() string {
+	return [...]string{"SYN_SENT", "SYN_RECV", "ESTABLISHED", "CLOSE"}[s&3]
+}
 
 // Idle time-outs. AWS documents 432,000 s for established TCP, 180 s for a UDP stream and 600 s for other protocols; the
 // others are undocumented and chosen (aws-semantics 6.3, sg-conntrack). UDP's shorter 30 s for one request and
 // one response comes with security groups, whose tracking it belongs to.
 const (
-	idleTCP     = 432_000 * time.Second
-	idleOpening = 60 * time.Second
-	idleClosed  = 30 * time.Second
-	idleUDP     = 180 * time.Second
-	idleICMP    = 30 * time.Second
-	idleOther   = 600 * time.Second
+	idleTCP       = 432_000 * time.Second
+	idleHandshake = 60 * time.Second
+	idleClosed    = 30 * time.Second
+	idleUDP       = 180 * time.Second
+	idleICMP      = 30 * time.Second
+	idleOther     = 600 * time.Second
 )
 
 // see updates the flow's TCP state from a segment that passed.
@@ -46,8 +49,11 @@ func (f *Flow) see(p *packet.Packet, outbound bool) {
 		if f.finLocal && f.finRemote {
 			f.State = Closed
 		}
-	case f.State == Opening && flags&(packet.SYN|packet.ACK) == packet.ACK:
-		f.State = Open
+	case flags&packet.ACK == 0 || f.State == Established || f.State == Closed:
+	case flags&packet.SYN != 0:
+		f.State = SynReceived
+	default:
+		f.State = Established
 	}
 }
 
@@ -57,8 +63,8 @@ func (f *Flow) idle() time.Duration {
 	switch f.Protocol() {
 	case packet.TCP:
 		switch f.State {
-		case Opening:
-			return idleOpening
+		case SynSent, SynReceived:
+			return idleHandshake
 		case Closed:
 			return idleClosed
 		}

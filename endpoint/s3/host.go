@@ -8,7 +8,7 @@ import (
 
 // virtualHosted counts the request on its connection and turns the virtual-hosted style into the path style, which is all
 // that next understands: GET /key at host bucket.s3.us-east-1.amazonaws.com becomes GET /bucket/key. Both styles and the
-// old dash form are S3's own (aws-semantics 12: VirtualHosting).
+// old dash form are S3's own (aws-semantics 10: VirtualHosting).
 //
 // A signature covers the request as it was sent, so an authoriser belongs before this step.
 func virtualHosted(region string, next http.Handler) http.Handler {

@@ -45,8 +45,8 @@ type connection struct {
 // stalled is the word for a client whose own timer ran out while the kernel reported nothing.
 const stalled = "stalled"
 
-// fold takes one event of the process into account and returns a line for the one who watches, or nothing.
-func (c *connection) fold(e workload.Event) (line string) {
+// fold takes one event of the process into account.
+func (c *connection) fold(e workload.Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch e.Event {
@@ -64,22 +64,16 @@ func (c *connection) fold(e workload.Event) (line string) {
 		c.lastOK = max(c.lastOK, e.LastOK)
 		if c.errno == stalled {
 			c.errno, c.text, c.lostAt = "", "", 0
-			line = "moves data again"
 		}
 	case workload.Stalled:
 		c.errno, c.text, c.lostAt = stalled, "no progress and no error from the kernel", e.Time
-		line = "stalls: " + c.text
 	case workload.Error:
 		if c.stopped || c.errno != "" && c.errno != stalled {
 			break
 		}
 		c.errno, c.text, c.lostAt, c.denied = e.Errno, e.Error, e.Time, strings.Contains(e.Error, "HTTP 403")
-		if line = e.Errno; line == "" {
-			line = e.Error
-		}
 	}
 	c.notify()
-	return line
 }
 
 func (c *connection) notify() {
@@ -135,6 +129,30 @@ func (c *connection) outcome() Outcome {
 		return Reconnected
 	}
 	return Survived
+}
+
+// why says what the client saw; mu is held.
+func (c *connection) why() string {
+	if c.errno != "" {
+		return c.errno
+	}
+	return c.text
+}
+
+// lostAfter is the time from the commit that cut the connection to the moment the client noticed; mu is held.
+func (c *connection) lostAfter() time.Duration {
+	committed := c.cut.Monotonic - c.cut.AfterCommit
+	return time.Duration(c.lostAt - committed)
+}
+
+// set notes the path and the source as they are now; the first ones are kept as what was before.
+func (c *connection) set(path, source string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pathBefore == "" {
+		c.pathBefore, c.sourceBefore = path, source
+	}
+	c.pathAfter, c.sourceAfter = path, source
 }
 
 // isClient says whether the workload has a connection of its own to judge.

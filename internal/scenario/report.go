@@ -52,10 +52,7 @@ func (c *connection) report(before *connection) Connection {
 		Name: c.name, Instance: c.spec.On, Destination: c.spec.To,
 		PathBefore: orNone(c.pathBefore), PathAfter: orNone(c.pathAfter),
 		SourceBefore: orNone(c.sourceBefore), SourceAfter: orNone(c.sourceAfter),
-		Outcome: c.outcome(), Error: c.errno,
-	}
-	if r.Error == "" {
-		r.Error = c.text
+		Outcome: c.outcome(), Error: c.why(),
 	}
 	if c.remote.IsValid() {
 		r.Destination += " (" + c.remote.String() + ")"
@@ -64,7 +61,7 @@ func (c *connection) report(before *connection) Connection {
 		r.Expected = c.spec.Expect.Outcome
 	}
 	if r.Outcome == Dropped && c.cut != nil && c.lostAt != 0 {
-		r.DroppedAfterMs = float64(c.lostAt-c.cut.Monotonic+c.cut.AfterCommit) / 1e6 // the event's time is AfterCommit behind the commit's
+		r.DroppedAfterMs = float64(c.lostAfter()) / 1e6
 	}
 	if before != nil && r.Outcome == Reconnected {
 		r.PathBefore, r.SourceBefore = orNone(before.pathBefore), orNone(before.sourceBefore)

@@ -72,8 +72,8 @@ func Run(ctx context.Context, f *File, src *topology.Source, o Options) (*Report
 	if err == nil {
 		report = r.finish()
 	}
-	for _, c := range r.conns {
-		r.stop(c)
+	for _, name := range slices.Backward(r.order) { // clients before the servers they talk to
+		r.stop(r.conns[name])
 	}
 	r.group.Wait()
 	return report, errors.Join(err, lab.Close())
@@ -121,6 +121,8 @@ func (r *run) step(ctx context.Context, s Step) error {
 			if !c.await(loseLimit, c.lost) {
 				r.say("%s has not noticed anything after %s", name, loseLimit)
 			}
+			r.observe(c)
+			r.tellLoss(c)
 		}
 	case s.Wait > 0:
 		select {
@@ -219,11 +221,7 @@ func (r *run) launch(c *connection) error {
 	if err != nil {
 		return err
 	}
-	c.proc, err = workload.Start(run, r.o.Executable, spec, func(e workload.Event) {
-		if line := c.fold(e); line != "" {
-			r.say("%s %s", c, line)
-		}
-	})
+	c.proc, err = workload.Start(run, r.o.Executable, spec, c.fold)
 	if err == nil {
 		r.group.Go(func() { _ = c.proc.Wait(); c.end() })
 	}
@@ -236,10 +234,20 @@ func (r *run) tell(c *connection) {
 	switch {
 	case !c.isClient():
 	case c.moved:
-		r.say("%s connected to %s by %s, which sees %s", c, c.remote, c.pathBefore, c.sourceBefore)
+		r.say("%s: connected to %s by path %s; the far side sees %s", c, c.remote, c.pathBefore, c.sourceBefore)
 	default:
-		r.say("%s not connected: %s %s", c, c.errno, c.text)
+		r.say("%s: not connected: %s", c, c.why())
 	}
+}
+
+func (r *run) tellLoss(c *connection) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cut == nil || c.lostAt == 0 {
+		return
+	}
+	r.say("%s: %s %.1f ms after the commit; path %s -> %s, the far side saw %s, now %s", c, c.why(), c.lostAfter().Seconds()*1e3,
+		c.pathBefore, c.pathAfter, c.sourceBefore, c.sourceAfter)
 }
 
 // stop ends a workload in good order; what happens to its connection from here on is no loss.
@@ -265,24 +273,15 @@ func (r *run) observe(c *connection) {
 		return
 	}
 	c.mu.Lock()
-	local, remote, gone, cut := c.local, c.remote, c.done || c.stopped, c.cut
+	local, remote, gone, cut := c.local, c.remote, c.lost() || c.stopped, c.cut
 	c.mu.Unlock()
-	if !local.IsValid() || gone {
+	if !local.IsValid() {
 		return
 	}
-	path, source := r.pathOf(c), r.sourceSeen(c, local, remote)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.pathBefore == "" {
-		c.pathBefore, c.sourceBefore = path, source
-	}
-	switch {
-	case cut != nil:
-		c.pathAfter, c.sourceAfter = cut.PathAfter, none
-	case c.errno != "" || c.text != "":
-		c.pathAfter, c.sourceAfter = path, none
-	default:
-		c.pathAfter, c.sourceAfter = path, source
+	if cut != nil {
+		c.set(cut.PathAfter, none)
+	} else if !gone {
+		c.set(r.pathOf(c), r.sourceSeen(c, local, remote))
 	}
 }
 

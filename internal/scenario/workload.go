@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os/exec"
 	"strings"
+	"time"
 
 	"vpcsim/dataplane/conntrack"
 	"vpcsim/internal/workload"
@@ -78,10 +79,7 @@ func (r *run) pathOf(c *connection) (path string) {
 // accepted. The port tells connections apart: no gateway of this version changes it.
 func (r *run) sourceSeen(c *connection, local, remote netip.AddrPort) string {
 	if c.spec.Kind != workload.Stream {
-		if seen := r.lab.S3Connections(remote, local.Port()); len(seen) > 0 {
-			return seen[len(seen)-1].Peer.Addr().String()
-		}
-		return none
+		return r.seenByS3(local, remote)
 	}
 	for _, name := range r.order {
 		server := r.conns[name]
@@ -92,6 +90,18 @@ func (r *run) sourceSeen(c *connection, local, remote netip.AddrPort) string {
 			if server.spec.Kind == workload.Serve && uint16(server.spec.Listen) == remote.Port() && peer.Port() == local.Port() && r.serves(server, remote.Addr()) {
 				return peer.Addr().String()
 			}
+		}
+	}
+	return none
+}
+
+// acceptLimit is how long S3 may take to accept a connection whose client has written to it already.
+const acceptLimit = time.Second
+
+func (r *run) seenByS3(local, remote netip.AddrPort) string {
+	for deadline := time.Now().Add(acceptLimit); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if seen := r.lab.S3Connections(remote, local.Port()); len(seen) > 0 {
+			return seen[len(seen)-1].Peer.Addr().String()
 		}
 	}
 	return none

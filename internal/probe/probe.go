@@ -1,0 +1,224 @@
+// Package probe answers what-if questions: what would become of a packet, and of the answer to it. It turns the words of a user
+// (an instance's name, an S3 host name, internet:192.0.2.1) into a packet, lets the data plane itself trace it
+// ([dataplane.Snapshot.Trace]), and turns the trace into the object that `vpcsim trace --json` prints.
+//
+// The simulated internet consists of the hosts that a topology declares. A probe does not ask whether such a host exists: a
+// packet that has left a VPC by its internet gateway counts as delivered at "internet", and internet:ADDRESS may send from
+// any address that no VPC owns.
+package probe
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+
+	"vpcsim/dataplane"
+	"vpcsim/dataplane/drop"
+	"vpcsim/dataplane/packet"
+	"vpcsim/topology"
+	"vpcsim/topology/compile"
+)
+
+// Query is one question, as written on a line of `vpcsim trace --batch`. Keys other than these are ignored.
+type Query struct {
+	ID         json.RawMessage `json:"id,omitempty"` // repeated in the answer as it is
+	From       string          `json:"from"`         // ENI id, instance, internet host, private IP, or internet:ADDRESS
+	To         string          `json:"to"`           // address, or the name of an instance, an internet host or S3
+	Protocol   Protocol        `json:"protocol"`
+	Port       uint16          `json:"port,omitempty"`        // destination port of TCP and UDP
+	SourcePort uint16          `json:"source_port,omitempty"` // of TCP and UDP; the identifier of an ICMP echo; 0 means 49152
+}
+
+// defaultSourcePort is the first of the dynamic ports (RFC 6335 6).
+const defaultSourcePort = 49152
+
+// Protocol is an IP protocol, written tcp, udp, icmp or as a number.
+type Protocol string
+
+// UnmarshalJSON takes text and numbers.
+func (p *Protocol) UnmarshalJSON(b []byte) error {
+	*p = Protocol(bytes.Trim(b, `"`))
+	_, err := p.number()
+	return err
+}
+
+func (p Protocol) number() (uint8, error) {
+	switch p {
+	case "tcp":
+		return packet.TCP, nil
+	case "udp":
+		return packet.UDP, nil
+	case "icmp":
+		return packet.ICMP, nil
+	}
+	n, err := strconv.ParseUint(string(p), 10, 8)
+	if err != nil {
+		return 0, fmt.Errorf("protocol %q: must be tcp, udp, icmp or a number from 0 to 255", string(p))
+	}
+	return uint8(n), nil
+}
+
+// The verdicts.
+const (
+	Delivered = "delivered"
+	Dropped   = "dropped"
+)
+
+// Answer is what became of a probe. Its field names are a contract.
+type Answer struct {
+	ID       json.RawMessage `json:"id,omitempty"`
+	From     string          `json:"from"`
+	To       string          `json:"to"`
+	Protocol Protocol        `json:"protocol"`
+	Port     uint16          `json:"port"`
+
+	Verdict string `json:"verdict"` // delivered or dropped
+	Reason  string `json:"reason"`  // why it was dropped: drop.Reason
+	By      string `json:"by"`      // id of what dropped it
+	Where   string `json:"where"`   // id of where it ended: the interface or edge it was delivered to, or what dropped it
+
+	SourceAtDestination   string `json:"source_at_destination"`   // what the receiver sees; empty if dropped
+	DestinationAtDelivery string `json:"destination_at_delivery"` // empty if dropped
+
+	Hops   []string `json:"hops"` // ids, in order, without repetition
+	Steps  []Step   `json:"steps"`
+	Return *Answer  `json:"return,omitempty"` // what becomes of the receiver's answer; absent if there is no receiver
+}
+
+// Step is one decision about the packet.
+type Step struct {
+	Stage string `json:"stage"`
+	Where string `json:"where"`
+	Rule  string `json:"rule"`
+	Src   string `json:"src"`
+	Dst   string `json:"dst"`
+	Drop  string `json:"drop"`
+}
+
+// Both reports whether the probe and the answer to it were delivered.
+func (a *Answer) Both() bool {
+	return a.Verdict == Delivered && a.Return != nil && a.Return.Verdict == Delivered
+}
+
+// Tracer traces under one snapshot. It changes nothing, so any number of goroutines may use it.
+type Tracer struct {
+	Network  *topology.Network
+	Snapshot *dataplane.Snapshot // compiled from Network, and committed or prepared
+	Flows    *dataplane.Router   // whose flow state counts; nil for a VPC in which nothing is open
+}
+
+// New returns a Tracer of a network that nothing runs in.
+func New(n *topology.Network) (*Tracer, error) {
+	s, err := compile.Snapshot(n)
+	if err != nil {
+		return nil, err
+	}
+	return &Tracer{Network: n, Snapshot: dataplane.Prepare(s)}, nil
+}
+
+// Trace answers a question. An error says what is wrong with the question.
+func (t *Tracer) Trace(q Query) (*Answer, error) {
+	protocol, err := q.check()
+	if err != nil {
+		return nil, err
+	}
+	from, source, err := t.from(q.From)
+	if err != nil {
+		return nil, fmt.Errorf("from: %w", err)
+	}
+	to, err := t.to(q.To)
+	if err != nil {
+		return nil, fmt.Errorf("to: %w", err)
+	}
+	out := flow{protocol: protocol, src: netip.AddrPortFrom(source, q.SourcePort), dst: netip.AddrPortFrom(to, q.Port)}
+	forward, p, at := t.send(from, out.request())
+	forward.ID, forward.From, forward.To, forward.Protocol, forward.Port = q.ID, q.From, q.To, q.Protocol, q.Port
+	if at == nil {
+		return forward, nil
+	}
+	back := flow{protocol: protocol, src: netip.AddrPortFrom(p.Dst, p.DstPort), dst: netip.AddrPortFrom(p.Src, p.SrcPort)}
+	forward.Return, _, _ = t.send(at, back.reply())
+	forward.Return.From, forward.Return.To, forward.Return.Protocol = q.To, q.From, q.Protocol
+	if back.hasPorts() {
+		forward.Return.Port = back.dst.Port()
+	}
+	return forward, nil
+}
+
+// check fills in the defaults and returns the protocol's number.
+func (q *Query) check() (uint8, error) {
+	protocol, err := q.Protocol.number()
+	switch {
+	case q.From == "":
+		return 0, errors.New("from is missing")
+	case q.To == "":
+		return 0, errors.New("to is missing")
+	case q.Protocol == "":
+		return 0, errors.New("protocol is missing: tcp, udp, icmp or a number")
+	case err != nil:
+		return 0, err
+	}
+	if f := (flow{protocol: protocol}); !f.hasPorts() {
+		q.Port = 0
+	} else if q.Port == 0 {
+		return 0, fmt.Errorf("port is missing: %s has ports from 1 to 65535", q.Protocol)
+	}
+	if q.SourcePort == 0 {
+		q.SourcePort = defaultSourcePort
+	}
+	return protocol, nil
+}
+
+// send traces p and returns where it was delivered, nil if it was dropped. p is then as it was at its end.
+func (t *Tracer) send(from *dataplane.Interface, p *packet.Packet) (*Answer, *packet.Packet, *dataplane.Interface) {
+	trace := t.Snapshot.Trace(t.Flows, from, p)
+	at, reason := trace.Delivered, trace.Drop
+	if reason == drop.NoRouteToDestination && from.Subnet != nil && last(trace.Steps).Where == compile.Internet {
+		at, reason = t.internetHost(p.Dst), drop.None // it left the VPC; see the package's doc
+		trace.Steps = trace.Steps[:len(trace.Steps)-1]
+	}
+	a := answer(trace.Steps)
+	if at == nil {
+		a.Verdict, a.Reason, a.By = Dropped, reason.String(), a.Where
+		return a, p, nil
+	}
+	a.Verdict, a.Where = Delivered, at.ID
+	a.SourceAtDestination, a.DestinationAtDelivery = p.Src.String(), p.Dst.String()
+	if a.Hops[len(a.Hops)-1] != at.ID {
+		a.Hops = append(a.Hops, at.ID)
+	}
+	return a, p, at
+}
+
+func last(steps []dataplane.Step) dataplane.Step {
+	if len(steps) == 0 {
+		return dataplane.Step{}
+	}
+	return steps[len(steps)-1]
+}
+
+// answer tells the steps; Where is the last one's.
+func answer(steps []dataplane.Step) *Answer {
+	a := &Answer{Hops: []string{}, Steps: []Step{}}
+	for _, s := range steps {
+		if s.Where != a.Where {
+			a.Hops = append(a.Hops, s.Where)
+		}
+		a.Where = s.Where
+		a.Steps = append(a.Steps, Step{
+			Stage: s.Stage.String(), Where: s.Where, Rule: s.Rule, Src: end(s.Src), Dst: end(s.Dst), Drop: s.Drop.String(),
+		})
+	}
+	return a
+}
+
+// end writes one end of a packet, its port only if it has one.
+func end(a netip.AddrPort) string {
+	if a.Port() == 0 {
+		return a.Addr().String()
+	}
+	return a.String()
+}
