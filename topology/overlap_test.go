@@ -41,7 +41,7 @@ func TestOverlapsAgreeWithComparingAllPairs(t *testing.T) {
 func TestNearest(t *testing.T) {
 	keys := []string{"subnets", "route_tables", "endpoints", "cidr", "s3", "a"}
 	for word, want := range map[string]string{
-		"subnts": "subnets", "usbnets": "subnets", "route_table": "route_tables", "crid": "cidr", "s4": "s3", "b": "", "": "", "instances": "", "x9": "",
+		"subnts": "subnets", "usbnets": "subnets", "route_table": "route_tables", "cird": "cidr", "s4": "s3", "b": "", "": "", "instances": "", "x9": "",
 	} {
 		if got := nearest(word, keys); got != want {
 			t.Errorf("%s: got %q, want %q", word, got, want)

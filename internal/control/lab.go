@@ -67,6 +67,7 @@ type Lab struct {
 	network    *topology.Network                      // guarded by mu
 	nodes      map[string]*node                       // guarded by mu; by id of the instance, host or edge
 	neighbours map[string]*atomic.Pointer[neighbours] // guarded by mu, its values are not; by subnet id
+	draining   []*topology.Endpoint                   // guarded by mu; deleted ones whose edges are still there
 	changes    int                                    // guarded by mu
 	at         int64                                  // guarded by mu; monotonic time of the last commit
 	failures   []error                                // guarded by mu; of goroutines
@@ -224,20 +225,40 @@ func (l *Lab) enter(network *topology.Network, change string, installs *topology
 
 // enterLocked makes network the current one: nodes first, then the snapshot, then away with what is gone.
 func (l *Lab) enterLocked(network *topology.Network, change string, installs *topology.Endpoint) error {
-	snapshot, err := compile.Snapshot(network)
+	draining := l.drain(network)
+	snapshot, err := compile.Snapshot(network, draining...)
 	if err != nil {
 		return err
 	}
 	snapshot.Change = change
 	cutInternet(snapshot, installs)
-	want := plans(network)
+	want := plans(network, draining)
 	if err := l.build(want); err != nil {
 		return err
 	}
 	l.refreshNeighbours(network)
 	l.at = l.router.Commit(snapshot)
-	l.network = network
+	l.network, l.draining = network, draining
 	return l.remove(want)
+}
+
+// maxDraining bounds the deleted endpoints whose edges stay for what S3 still sends through them. The oldest goes first.
+const maxDraining = 8
+
+// drain returns the endpoints that are draining once network is the current one.
+func (l *Lab) drain(network *topology.Network) (draining []*topology.Endpoint) {
+	candidates := slices.Clone(l.draining)
+	if l.network != nil {
+		for _, v := range l.network.VPCs {
+			candidates = append(candidates, v.Endpoints...)
+		}
+	}
+	for _, e := range candidates {
+		if network.Endpoint(e.ID) == nil && network.VPC(e.VPC.ID) != nil {
+			draining = append(draining, e)
+		}
+	}
+	return draining[max(0, len(draining)-maxDraining):]
 }
 
 // cutInternet marks the route tables in which the endpoint's route is new.

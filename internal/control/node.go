@@ -1,6 +1,7 @@
 package control
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -23,8 +24,9 @@ import (
 type node struct {
 	plan
 	ns       *host.Namespace
-	attached []string // ids of the interfaces that have a port
-	local    []netip.Prefix
+	attached []string       // ids of the interfaces that have a port
+	local    []netip.Prefix // what an edge owns by now
+	listener net.Listener   // S3's; nil unless it is an S3 edge
 }
 
 // plan is what a node is to be.
@@ -54,12 +56,15 @@ var (
 	edgeRouter = netip.AddrFrom4([4]byte{169, 254, 0, 1}) // the router as an edge sees it
 )
 
-// plans lists the nodes that a network needs.
-func plans(n *topology.Network) []plan {
+// plans lists the nodes that a network needs, the edges of deleted endpoints included.
+func plans(n *topology.Network, draining []*topology.Endpoint) []plan {
 	edge := func(id, name string, origin endpoint.Origin) plan {
 		return plan{id: id, name: name, local: n.S3.CIDRs, origin: &origin, devices: []device{{id: id, mac: edgeMAC, router: edgeRouter}}}
 	}
 	all := []plan{edge(compile.S3Internet, "s3", endpoint.Origin{})}
+	for _, e := range draining {
+		all = append(all, edge(e.ID, e.Name, endpoint.Origin{VPC: e.VPC.ID, Endpoint: e.ID}))
+	}
 	for _, h := range n.InternetHosts {
 		d := device{id: h.ID, mac: edgeMAC, addrs: []netip.Prefix{netip.PrefixFrom(h.Address, 32)}, router: edgeRouter}
 		all = append(all, plan{id: h.ID, name: h.Name, devices: []device{d}})
@@ -163,13 +168,18 @@ func (l *Lab) attach(n *node, name string, d device) error {
 
 // serve lets S3 listen at an edge, on every address that the edge owns.
 func (l *Lab) serve(n *node) error {
-	var listener net.Listener
-	if err := n.ns.Do(func() (err error) { listener, err = net.Listen("tcp4", ":80"); return err }); err != nil {
+	config := net.ListenConfig{}
+	config.SetMultipathTCP(false) // plain TCP, as S3 speaks it
+	err := n.ns.Do(func() (err error) {
+		n.listener, err = config.Listen(context.Background(), "tcp4", ":80")
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	l.serving.Go(func() {
-		if err := l.s3.Serve(listener, *n.origin); err != nil {
-			l.fail(fmt.Errorf("S3 at %s: %w", n.name, err))
+		if err := l.s3.Serve(n.listener, *n.origin); err != nil {
+			l.fail(err)
 		}
 	})
 	return nil
@@ -191,7 +201,8 @@ func (l *Lab) removeNode(n *node) (err error) {
 	for _, id := range n.attached {
 		err = errors.Join(err, l.router.Detach(id))
 	}
-	if n.origin != nil {
+	if n.listener != nil {
+		_ = n.listener.Close() // ends a Serve that CloseEdge may come too early for
 		l.s3.CloseEdge(*n.origin)
 	}
 	return errors.Join(err, n.ns.Close())

@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"os"
 	"testing"
-	"time"
 
+	"vpcsim/dataplane"
+	"vpcsim/internal/control"
 	"vpcsim/internal/workload"
 	"vpcsim/topology/host"
 )
@@ -31,15 +32,25 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func TestTry(t *testing.T) {
-	f, src, err := Embedded("s3-endpoint")
-	if err != nil {
-		t.Fatal(err)
+func TestLibrary(t *testing.T) {
+	for _, name := range Library() {
+		for _, mode := range []dataplane.Mode{dataplane.Natural, dataplane.Silent, dataplane.Reset} {
+			for _, scope := range []control.Scope{control.ScopeS3, control.ScopePublicIP} {
+				t.Run(name+"/"+mode.String()+"/"+string(scope), func(t *testing.T) {
+					f, src, err := Embedded(name)
+					if err != nil {
+						t.Fatal(err)
+					}
+					exe, _ := os.Executable()
+					r, err := Run(context.Background(), f, src, Options{Executable: exe, Mode: mode, Scope: scope})
+					if err != nil {
+						t.Fatal(err)
+					}
+					if !r.Passed {
+						t.Error(r.Summary())
+					}
+				})
+			}
+		}
 	}
-	exe, _ := os.Executable()
-	r, err := Run(context.Background(), f, src, Options{Executable: exe, Say: func(d time.Duration, l string) { fmt.Printf("[%6.3fs] %s\n", d.Seconds(), l) }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	fmt.Println(r.Summary())
 }

@@ -67,8 +67,7 @@ func (r *run) command(c *connection, start func(*exec.Cmd) error) error {
 // pathOf asks the router which path the connection's flow takes.
 func (r *run) pathOf(c *connection) (path string) {
 	r.lab.Router().Flows(func(f conntrack.Flow) {
-		ends := func() (local, remote netip.AddrPort) { return f.LocalAddr(), f.RemoteAddr() }
-		if path == "" && !f.Cut && r.matches(c, ends) {
+		if path == "" && !f.Cut && r.matches(c, f.LocalAddr(), f.RemoteAddr()) {
 			path = f.Path.String()
 		}
 	})

@@ -6,6 +6,7 @@ package compile
 
 import (
 	"net/netip"
+	"slices"
 
 	"vpcsim/dataplane"
 	"vpcsim/endpoint"
@@ -22,10 +23,14 @@ const S3Internet = "s3-internet"
 // Internet is the id of the node that stands for the internet.
 const Internet = "internet"
 
-// Snapshot compiles a network. An error is a defect of the network that [topology.Resolve] should have reported.
-func Snapshot(n *topology.Network) (*dataplane.Snapshot, error) {
+// Snapshot compiles a network. Draining endpoints have been deleted: no route leads to them, but what the service still sends
+// through them arrives, as what it sends to a public address still arrives after an endpoint was created
+// (aws-semantics 3.5: removal is the mirror image). An error is a defect of the network that [topology.Resolve] should
+// have reported.
+func Snapshot(n *topology.Network, draining ...*topology.Endpoint) (*dataplane.Snapshot, error) {
 	c := &compiler{
 		network:   n,
+		draining:  draining,
 		snapshot:  &dataplane.Snapshot{},
 		internet:  &dataplane.Node{ID: Internet},
 		endpoints: map[*topology.Endpoint]*dataplane.Interface{},
@@ -46,6 +51,7 @@ func Snapshot(n *topology.Network) (*dataplane.Snapshot, error) {
 // compiler holds what the parts of one compilation share.
 type compiler struct {
 	network   *topology.Network
+	draining  []*topology.Endpoint
 	snapshot  *dataplane.Snapshot
 	internet  *dataplane.Node
 	endpoints map[*topology.Endpoint]*dataplane.Interface // their edges
@@ -61,7 +67,7 @@ func (c *compiler) add(i *dataplane.Interface) *dataplane.Interface {
 func (c *compiler) vpc(v *topology.VPC) (public []*dataplane.Route, err error) {
 	local := &dataplane.Node{ID: v.ID}
 	igw := internetGateway(v)
-	for _, e := range v.Endpoints {
+	for _, e := range c.endpointsOf(v) {
 		if c.endpoints[e], err = c.endpoint(e, local); err != nil {
 			return nil, err
 		}
@@ -88,6 +94,16 @@ func (c *compiler) vpc(v *topology.VPC) (public []*dataplane.Route, err error) {
 	}
 	local.Routes, err = build(inside)
 	return public, err
+}
+
+func (c *compiler) endpointsOf(v *topology.VPC) []*topology.Endpoint {
+	all := slices.Clone(v.Endpoints)
+	for _, e := range c.draining {
+		if e.VPC.ID == v.ID {
+			all = append(all, e)
+		}
+	}
+	return all
 }
 
 func interfacesIn(s *topology.Subnet) (all []*topology.NetworkInterface) {

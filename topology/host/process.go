@@ -3,7 +3,6 @@ package host
 import (
 	"fmt"
 	"os"
-	"os/signal"
 	"strconv"
 	"strings"
 	"syscall"
@@ -30,23 +29,20 @@ func Init() {
 	if err != nil {
 		fail(fmt.Errorf("%s=%q: no number of files: %w", stageVariable, n, err))
 	}
-	// From here on signals wait in the channel for the program to be there.
-	signals := make(chan os.Signal, 64)
-	for _, s := range forwarded {
-		signal.Notify(signals, s, carrier+s.(syscall.Signal))
+	signals, err := signalFile()
+	if err != nil {
+		fail(err)
 	}
 	attached := stage == stageAttached
 	if attached {
 		unix.CloseOnExec(3 + extra)
+		go watch(os.NewFile(uintptr(3+extra), "lifeline"))
 	}
 	child, err := startConfined(extra)
 	if err != nil {
 		fail(err)
 	}
 	go passSignals(signals, child, attached)
-	if attached {
-		go watch(os.NewFile(uintptr(3+extra), "lifeline"))
-	}
 	reap(child)
 }
 
@@ -60,32 +56,16 @@ func startConfined(extra int) (pid int, err error) {
 	for i := range files {
 		files[i] = uintptr(i)
 	}
-	return syscall.ForkExec("/proc/self/exe", os.Args, &syscall.ProcAttr{Env: os.Environ(), Files: files})
+	err = withBlocked(unix.Sigset_t{}, func() (err error) {
+		pid, err = syscall.ForkExec("/proc/self/exe", os.Args, &syscall.ProcAttr{Env: os.Environ(), Files: files})
+		return err
+	})
+	return pid, err
 }
 
-// passSignals sends child what P0 reports and init has not been sent itself: what init has been sent went to the whole
-// process group, child included, before P0 could report it. Without P0 there is but init to send signals to.
-func passSignals(signals <-chan os.Signal, child int, attached bool) {
-	direct := map[syscall.Signal]bool{}
-	for s := range signals {
-		sig := s.(syscall.Signal)
-		switch {
-		case sig < carrier && attached:
-			direct[sig] = true
-		case sig < carrier:
-			_ = unix.Kill(child, sig)
-		case direct[sig-carrier]:
-			delete(direct, sig-carrier)
-		default:
-			_ = unix.Kill(child, sig-carrier)
-		}
-	}
-}
-
-// watch tells P0 that init is ready, and ends all when P0 is gone.
+// watch ends all when P0 is gone, and with it the only one to write to the lifeline.
 func watch(lifeline *os.File) {
-	_, _ = lifeline.Write([]byte{1})
-	_, _ = lifeline.Read(make([]byte, 1)) // nothing comes but the end
+	_, _ = lifeline.Read(make([]byte, 1))
 	os.Exit(128 + int(unix.SIGKILL))
 }
 

@@ -1,11 +1,9 @@
 package host
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"runtime"
 	"slices"
 	"syscall"
@@ -17,7 +15,7 @@ import (
 // who may not make those, in a user namespace too, as its root. Two processes come of it: init and below it the command.
 // When init dies the kernel kills all others of the pid namespace, and namespaces that no process holds are freed. Init
 // dies with P0, for two reasons: the kernel's parent-death signal, which is lost if P0 dies before it is asked for; and
-// the lifeline, a socket whose other end only P0 has.
+// the lifeline, a pipe whose other end only P0 has.
 //
 // The environment variable stageVariable tells a process which of the three it is. A process counts itself as init or
 // confined only if its place in the pid namespace fits, too: the variable is inherited by whatever runs in instances.
@@ -38,14 +36,6 @@ type Options struct {
 	ExtraFiles            []*os.File // file i becomes descriptor 3+i of the confined program
 }
 
-// forwarded are the signals that reach the confined program when they are sent to P0.
-var forwarded = []os.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM}
-
-// carrier plus a signal's number is the real-time signal by which P0 tells init that it got that signal. Were it the
-// signal itself, Ctrl-C would reach the command twice: the terminal sends it to every process of the group, P0, init and
-// command alike. Init passes on only what it has not been sent itself.
-const carrier = 40
-
 // Confined reports whether this process is the confined program, run by Init.
 func Confined() bool { return os.Getppid() == 1 && os.Getenv(stageVariable) == stageConfined }
 
@@ -56,24 +46,23 @@ func Confine(opts Options) (exitCode int, err error) {
 	// The parent-death signal comes when the thread that forked dies, so that thread must stay.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	near, far, err := lifeline()
+	far, near, err := os.Pipe()
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("pipe to the confined program: %w", err)
 	}
 	defer near.Close()
 	cmd := command(opts, fmt.Sprint(stageAttached, " ", len(opts.ExtraFiles)))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = orElse(opts.Stdin, os.Stdin), orElse(opts.Stdout, os.Stdout), orElse(opts.Stderr, os.Stderr)
 	cmd.ExtraFiles = append(cmd.ExtraFiles, far)
 	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	signals, stop := catch()
+	defer stop()
 	err = start(cmd)
 	_ = far.Close()
 	if err != nil {
 		return 0, err
 	}
-	// Until init can take signals they do to this process, and by that to init, what they do by default.
-	_, _ = near.Read(make([]byte, 1))
-	stop := forwardTo(cmd.Process)
-	defer stop()
+	go forward(signals, cmd.Process)
 	if err = cmd.Wait(); err != nil && cmd.ProcessState == nil {
 		return 0, fmt.Errorf("waiting for the confined program: %w", err)
 	}
@@ -120,8 +109,9 @@ func command(opts Options, stage string) *exec.Cmd {
 	return cmd
 }
 
+// start starts cmd with the forwarded signals blocked, as Init wants it.
 func start(cmd *exec.Cmd) error {
-	if err := cmd.Start(); err != nil {
+	if err := withBlocked(initSignals(), cmd.Start); err != nil {
 		return diagnose("/proc", err)
 	}
 	return nil
@@ -132,32 +122,6 @@ func privileged() bool {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
 	return unix.Capget(&header, &data[0]) == nil && data[0].Effective&(1<<unix.CAP_SYS_ADMIN) != 0
-}
-
-// lifeline returns the two ends of a socket, the far one for init.
-func lifeline() (near, far *os.File, err error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, nil, fmt.Errorf("socket to the confined program: %w", err)
-	}
-	return os.NewFile(uintptr(fds[0]), "lifeline"), os.NewFile(uintptr(fds[1]), "lifeline"), nil
-}
-
-// forwardTo tells init of the signals this process gets, until stop.
-func forwardTo(init *os.Process) (stop func()) {
-	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, forwarded...)
-	go func() {
-		for s := range signals {
-			if err := init.Signal(carrier + s.(syscall.Signal)); errors.Is(err, os.ErrProcessDone) {
-				return
-			}
-		}
-	}()
-	return func() {
-		signal.Stop(signals)
-		close(signals)
-	}
 }
 
 // exitStatus is how a shell puts the end of a process into one number.

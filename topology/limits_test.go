@@ -1,0 +1,97 @@
+package topology_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// routes returns a VPC's table with n static routes, an endpoint route and a prefix list that weighs 10.
+func routes(preset string, n int, more string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "region: us-east-1\npreset: %s\n", preset)
+	if preset == "current" {
+		b.WriteString("prefix_lists: {office: {max_entries: 10}}\n")
+	}
+	b.WriteString("vpcs:\n  a:\n    cidr: 10.0.0.0/16\n    internet_gateway: igw\n    endpoints: {s3: {service: s3, route_tables: [t]}}\n" +
+		"    route_tables:\n      t:\n        routes:\n" + more)
+	for i := range n {
+		fmt.Fprintf(&b, "        - {destination: 20.%d.%d.0/24, target: igw}\n", i/256, i%256)
+	}
+	return b.String()
+}
+
+func TestQuotas(t *testing.T) {
+	office := "        - {destination: office, target: igw}\n"
+	repeat := func(n int, format string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, format, i)
+		}
+		return b.String()
+	}
+	vpc := "region: us-east-1\nvpcs:\n  a:\n    cidr: 10.0.0.0/16\n"
+	for _, row := range []struct{ name, text, want string }{
+		{"50 routes in 2015", routes("launch2015", 49, ""), ""},
+		{"51 routes in 2015", routes("launch2015", 50, ""), "51 routes in a table, a prefix list counting by its weight; AWS allows 50"},
+		{"51 routes in 2018", routes("capture2018", 50, ""), "AWS allows 50"},
+		{"500 routes", routes("current", 499, ""), ""},
+		{"501 routes", routes("current", 500, ""), "501 routes in a table"},
+		{"501 static routes", routes("current", 501, ""), "501 routes in a table; AWS allows 500"},
+		{"a customer's list counts by its maximum size", routes("current", 489, office), ""},
+		{"and may be one too many", routes("current", 490, office), "501 routes in a table"},
+		{"200 subnets", vpc + "    subnets:\n" + repeat(200, "      s%[1]d: {cidr: 10.0.%[1]d.0/24}\n"), ""},
+		{"201 subnets", vpc + "    subnets:\n" + repeat(201, "      s%[1]d: {cidr: 10.0.%[1]d.0/24}\n"), "201 subnets in a VPC; AWS allows 200"},
+		{"199 route tables and the main one", vpc + "    route_tables:\n" + repeat(199, "      t%d: {}\n"), ""},
+		{"200 route tables and the main one", vpc + "    route_tables:\n" + repeat(200, "      t%d: {}\n"), "201 route tables in a VPC"},
+		{"20 endpoints", vpc + "    endpoints:\n" + repeat(20, "      e%d: {service: s3}\n"), ""},
+		{"21 endpoints", vpc + "    endpoints:\n" + repeat(21, "      e%d: {service: s3}\n"), "21 gateway endpoints in the region; AWS allows 20"},
+		{"101 prefix lists", vpc + "prefix_lists:\n" + repeat(101, "  l%d: {}\n"), "101 customer-managed prefix lists; AWS allows 100"},
+		{"1001 entries", vpc + "prefix_lists: {l: {entries: [" + strings.Repeat("192.0.2.0/24, ", 1001) + "]}}", "1001 entries in a prefix list; AWS allows 1000"},
+		{"automatic public addresses for 762 instances", vpc + "    subnets: {s: {cidr: 10.0.0.0/16}}\n    instances:\n" +
+			repeat(762, "      i%03d: {subnet: s, public_ip: auto}\n"), ""},
+		{"but not for one more", vpc + "    subnets: {s: {cidr: 10.0.0.0/16}}\n    instances:\n" +
+			repeat(763, "      i%03d: {subnet: s, public_ip: auto}\n"), "vpcs.a.instances.i762.public_ip: no automatic public address is left"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			_, err := resolve("f", []byte(row.text))
+			if row.want == "" && err != nil || row.want != "" && !strings.Contains(fmt.Sprint(err), row.want) {
+				t.Errorf("got %v, want %q", err, row.want)
+			}
+		})
+	}
+}
+
+// TestResolveStaysQuickHoweverMuchIsWrong gives Resolve as much of one mistake as a file can hold.
+func TestResolveStaysQuickHoweverMuchIsWrong(t *testing.T) {
+	lines := func(head string, n int, format string) string {
+		var b strings.Builder
+		b.WriteString("region: us-east-1\nvpcs:\n  a:\n    cidr: 10.0.0.0/16\n" + head)
+		for i := range n {
+			fmt.Fprintf(&b, format, i)
+		}
+		return b.String()
+	}
+	for name, text := range map[string]string{
+		"instances in no subnet":         lines("    subnets: {s: {cidr: 10.0.0.0/16}}\n    instances:\n", 45_000, "      i%d: {subnet: t}\n"),
+		"a subnet with too many":         lines("    subnets: {s: {cidr: 10.0.0.0/28}}\n    instances:\n", 45_000, "      i%d: {subnet: s}\n"),
+		"one table very often":           lines("    endpoints: {s3: {service: s3, route_tables: [main", 190_000, ", main") + "]}}\n",
+		"one public address":             lines("internet:\n  hosts:\n", 45_000, "    h%d: {address: 192.0.2.1}\n"),
+		"subnets by the thousand":        lines("    subnets:\n", 60_000, "      s%d: {cidr: 10.0.0.0/24}\n"),
+		"CIDRs by the thousand":          lines("    secondary_cidrs: [10.1.0.0/24", 190_000, ", 10.1.0.0/24") + "]\n",
+		"bad bucket names":               lines("s3:\n  buckets:\n", 90_000, "    B%d: {}\n"),
+		"VPCs, each with a route astray": lines("", 12_000, "  v%d: {cidr: 10.0.0.0/16, route_tables: {m: {main: true, routes: [{destination: s4, target: x}]}}}\n"),
+	} {
+		start := time.Now()
+		_, err := resolve("f", []byte(text))
+		took := time.Since(start)
+		t.Logf("%s: %v", name, took)
+		if err == nil || strings.Contains(err.Error(), "not valid YAML") {
+			t.Errorf("%s: got %.200v", name, err)
+		}
+		if took > 30*time.Second {
+			t.Errorf("%s: took %v", name, took)
+		}
+	}
+}
