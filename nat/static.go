@@ -13,15 +13,17 @@ import (
 //
 // A Static is immutable and for any number of goroutines. Its two directions are [Static.Egress] and [Static.Ingress].
 type Static struct {
-	public  map[netip.Addr]netip.Addr // by private address
-	private map[netip.Addr]netip.Addr // by public address
+	public  map[[4]byte]netip.Addr // by private address
+	private map[[4]byte]netip.Addr // by public address
 }
 
-// NewStatic returns the translation from private addresses to public ones. Every public address is mapped once.
+// NewStatic returns the translation from private addresses to public ones, all IPv4: IPv6 is not translated. Every public
+// address is mapped once.
 func NewStatic(public map[netip.Addr]netip.Addr) *Static {
-	s := &Static{public: public, private: make(map[netip.Addr]netip.Addr, len(public))}
+	s := &Static{public: make(map[[4]byte]netip.Addr, len(public)), private: make(map[[4]byte]netip.Addr, len(public))}
 	for private, public := range public {
-		s.private[public] = private
+		s.public[private.As4()] = public
+		s.private[public.As4()] = private
 	}
 	return s
 }
@@ -43,13 +45,13 @@ func isRFC1918(a netip.Addr) bool {
 	return rfc1918[0].Contains(a) || rfc1918[1].Contains(a) || rfc1918[2].Contains(a)
 }
 
-// Egress translates the source of packets that leave the VPC.
+// Egress translates the source of IPv4 packets that leave the VPC.
 type Egress struct{ s *Static }
 
 // Cross replaces the private source address by its public one. It refuses a source that has none, and destinations that no
 // packet on the internet may have (aws-semantics 4, explanation-codes).
 func (e Egress) Cross(p *packet.Packet) drop.Reason {
-	public, ok := e.s.public[p.Src]
+	public, ok := e.s.public[p.Src.As4()]
 	switch {
 	case !ok:
 		return drop.IGWNoPublicIP
@@ -66,14 +68,14 @@ func (e Egress) Cross(p *packet.Packet) drop.Reason {
 	return drop.None
 }
 
-// Ingress translates the destination of packets that enter the VPC.
+// Ingress translates the destination of IPv4 packets that enter the VPC.
 type Ingress struct{ s *Static }
 
 // Cross replaces the public destination address by its private one and takes one off the time to live, as measured for a
 // packet that comes in from outside (aws-semantics 8.4). It refuses a destination that is mapped to nothing, and sources that
 // no packet from the internet may have.
 func (i Ingress) Cross(p *packet.Packet) drop.Reason {
-	private, ok := i.s.private[p.Dst]
+	private, ok := i.s.private[p.Dst.As4()]
 	switch {
 	case !ok:
 		return drop.IGWNoAssociation
