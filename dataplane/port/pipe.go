@@ -73,20 +73,26 @@ func (p *Pipe) Read(batch []*packet.Packet) (int, error) {
 		}
 		select {
 		case buf := <-p.in.full:
-			n := p.fill(batch, 0, buf)
-			for n < len(batch) && len(p.in.full) > 0 {
-				select {
-				case buf = <-p.in.full:
-					n = p.fill(batch, n, buf)
-				default:
-				}
-			}
-			if n > 0 {
+			if n := p.fillAll(batch, buf); n > 0 {
 				return n, nil
 			}
 		case <-p.done:
 		}
 	}
+}
+
+// fillAll fills the batch with the datagram in buf and those that wait behind it, and returns how many it filled.
+func (p *Pipe) fillAll(batch []*packet.Packet, buf []byte) int {
+	n := p.fill(batch, 0, buf)
+	for n < len(batch) {
+		select {
+		case buf = <-p.in.full:
+			n = p.fill(batch, n, buf)
+		default:
+			return n
+		}
+	}
+	return n
 }
 
 // fill moves the datagram in buf to batch[n] and returns how many of the batch are filled then.

@@ -57,7 +57,7 @@ func Require(t testing.TB) {
 	t.Helper()
 	switch reason := os.Getenv(reasonVariable); {
 	case reason != "":
-		t.Skip("no namespaces: ", reason)
+		t.Skip("no namespaces:", reason)
 	case !host.Confined():
 		t.Skip("no namespaces: not run by nstest.Main, or fuzzing")
 	}
@@ -69,7 +69,7 @@ func RequireTAP(t testing.TB) {
 	Require(t)
 	err := host.TryTAP()
 	if errors.As(err, new(*port.Unsupported)) {
-		t.Skip("no TAP: ", err)
+		t.Skip("no TAP:", err)
 	}
 	if err != nil {
 		t.Fatal(err)

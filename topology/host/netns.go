@@ -67,6 +67,7 @@ func NewNamespace() (*Namespace, error) {
 // devices that f opens, and processes it starts, belong to the namespace; goroutines that f starts do not. If f ends its
 // goroutine (t.FailNow), Do returns an error.
 func (ns *Namespace) Do(f func() error) error {
+	defer runtime.KeepAlive(ns) // its descriptor must stay open
 	return onThread(func() error {
 		if err := unix.Setns(int(ns.file.Fd()), unix.CLONE_NEWNET); err != nil {
 			return fmt.Errorf("entering a network namespace: %w", err)
@@ -75,7 +76,8 @@ func (ns *Namespace) Do(f func() error) error {
 	})
 }
 
-// Start starts cmd inside the namespace. All else about the process is cmd's own business, waiting for it included.
+// Start starts cmd inside the namespace. All else about the process is cmd's own business, waiting for it included. Cmd
+// cannot ask for a parent-death signal: that would come with the end of a thread which means nothing to the caller.
 func (ns *Namespace) Start(cmd *exec.Cmd) error { return ns.Do(cmd.Start) }
 
 // Close lets go of the namespace.

@@ -29,15 +29,12 @@ func Init() {
 	if err != nil {
 		fail(fmt.Errorf("%s=%q: no number of files: %w", stageVariable, n, err))
 	}
-	signals, err := signalFile()
-	if err != nil {
-		fail(err)
-	}
 	attached := stage == stageAttached
 	if attached {
 		unix.CloseOnExec(3 + extra)
 		go watch(os.NewFile(uintptr(3+extra), "lifeline"))
 	}
+	signals := takeSignals()
 	child, err := startConfined(extra)
 	if err != nil {
 		fail(err)

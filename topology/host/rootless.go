@@ -109,9 +109,9 @@ func command(opts Options, stage string) *exec.Cmd {
 	return cmd
 }
 
-// start starts cmd with the forwarded signals blocked, as Init wants it.
+// start starts init.
 func start(cmd *exec.Cmd) error {
-	if err := withBlocked(initSignals(), cmd.Start); err != nil {
+	if err := withBlocked(carriers(), cmd.Start); err != nil {
 		return diagnose("/proc", err)
 	}
 	return nil

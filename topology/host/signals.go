@@ -7,7 +7,7 @@ import (
 	"os/signal"
 	"runtime"
 	"syscall"
-	"unsafe"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,15 +17,18 @@ import (
 // give the program a second one, which many take for "at once". So P0 tells init of each signal it gets by another one,
 // its carrier, and init passes on only what it has not been sent itself: what it has, the program has too.
 //
-// For that init must see the signals in the order in which they were sent, and none may be lost before init can take
-// any. Go's handlers grant neither: two threads may run them at once. Hence init is born with these signals blocked, in
-// all its threads, and reads them from a descriptor (signalfd(2)); the program is born with none blocked.
+// Init was sent its own before P0 could send the carrier, but two threads may be handling the two at once. So init gives
+// its own some time to show.
 
 // forwarded are the signals that reach the confined program when they are sent to P0.
 var forwarded = []os.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM}
 
-// carrier plus a signal's number is its carrier: real-time signals that nothing else uses, the Go runtime included.
-const carrier = 40
+const (
+	// carrier plus a signal's number is its carrier: real-time signals that nothing else uses, the Go runtime included.
+	carrier = 40
+	// settle is how long init waits, upon a carrier, for the signal itself.
+	settle = 50 * time.Millisecond
+)
 
 // catch collects the forwarded signals that this process gets, until stop.
 func catch() (signals chan os.Signal, stop func()) {
@@ -46,11 +49,10 @@ func forward(signals <-chan os.Signal, init *os.Process) {
 	}
 }
 
-// initSignals are those init reads from its descriptor.
-func initSignals() (set unix.Sigset_t) {
+// carriers are the signals that init is born with blocked, so that none is lost before init takes them.
+func carriers() (set unix.Sigset_t) {
 	for _, s := range forwarded {
-		n := s.(syscall.Signal)
-		set.Val[0] |= 1<<(n-1) | 1<<(carrier+n-1)
+		set.Val[0] |= 1 << (carrier + s.(syscall.Signal) - 1)
 	}
 	return set
 }
@@ -67,43 +69,42 @@ func withBlocked(set unix.Sigset_t, f func() error) error {
 	return f()
 }
 
-// signalFile opens the descriptor that init reads its signals from.
-func signalFile() (*os.File, error) {
-	set := initSignals()
-	fd, err := unix.Signalfd(-1, &set, unix.SFD_CLOEXEC)
-	if err != nil {
-		return nil, fmt.Errorf("signalfd: %w", err)
-	}
-	return os.NewFile(uintptr(fd), "signals"), nil
+// carried is a signal P0 has got, and when init heard of it.
+type carried struct {
+	signal syscall.Signal
+	at     time.Time
 }
 
-// nextSignal waits for the next signal.
-func nextSignal(file *os.File) (syscall.Signal, error) {
-	var info unix.SignalfdSiginfo
-	buf := (*[unsafe.Sizeof(info)]byte)(unsafe.Pointer(&info))
-	if _, err := file.Read(buf[:]); err != nil {
-		return 0, fmt.Errorf("reading signals: %w", err)
+// takeSignals collects the forwarded signals and their carriers.
+func takeSignals() <-chan os.Signal {
+	signals := make(chan os.Signal, 64)
+	for _, s := range forwarded {
+		signal.Notify(signals, s, carrier+s.(syscall.Signal))
 	}
-	return syscall.Signal(info.Signo), nil
+	return signals
 }
 
 // passSignals sends child what P0 reports and init has not been sent itself. Without P0 (not attached) there is but init
-// to send signals to.
-func passSignals(file *os.File, child int, attached bool) {
-	direct := map[syscall.Signal]bool{}
+// to send signals to, and it passes on all.
+func passSignals(signals <-chan os.Signal, child int, attached bool) {
+	settled := make(chan carried)
+	direct := map[syscall.Signal]time.Time{}
 	for {
-		s, err := nextSignal(file)
-		switch {
-		case err != nil:
-			fail(err)
-		case s < carrier && attached:
-			direct[s] = true
-		case s < carrier:
-			_ = unix.Kill(child, s)
-		case direct[s-carrier]:
-			delete(direct, s-carrier)
-		default:
-			_ = unix.Kill(child, s-carrier)
+		select {
+		case s := <-signals:
+			now := time.Now()
+			switch s := s.(syscall.Signal); {
+			case s > carrier:
+				time.AfterFunc(settle, func() { settled <- carried{s - carrier, now} })
+			case attached:
+				direct[s] = now
+			default:
+				_ = unix.Kill(child, s)
+			}
+		case c := <-settled:
+			if direct[c.signal].Before(c.at.Add(-settle)) {
+				_ = unix.Kill(child, c.signal)
+			}
 		}
 	}
 }

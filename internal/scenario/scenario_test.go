@@ -1,0 +1,133 @@
+package scenario
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"vpcsim/dataplane"
+	"vpcsim/internal/control"
+	"vpcsim/internal/nstest"
+	"vpcsim/internal/workload"
+	"vpcsim/topology"
+)
+
+// TestMain lets the test binary stand in for vpcsim, which runs the workloads.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "workload" {
+		os.Exit(workload.Main(os.Args[2:], os.Stdin, os.Stdout))
+	}
+	nstest.Main(m)
+}
+
+func play(t *testing.T, name string, mode dataplane.Mode, scope control.Scope) *Report {
+	t.Helper()
+	nstest.RequireTAP(t)
+	f, src, err := Embedded(name)
+	require.NoError(t, err)
+	exe, err := os.Executable()
+	require.NoError(t, err)
+	r, err := Run(context.Background(), f, src, Options{Executable: exe, Mode: mode, Scope: scope})
+	require.NoError(t, err)
+	if !r.Passed {
+		t.Error("\n" + r.Summary())
+	}
+	return r
+}
+
+func TestLibrary(t *testing.T) {
+	for _, name := range Library() {
+		t.Run(name, func(t *testing.T) { play(t, name, dataplane.Natural, control.ScopeS3) })
+	}
+}
+
+func TestModesAndScopes(t *testing.T) {
+	for _, mode := range []dataplane.Mode{dataplane.Silent, dataplane.Reset} {
+		for _, name := range []string{"endpoint-created", "endpoint-deleted", "flap"} {
+			t.Run(name+"/"+mode.String(), func(t *testing.T) { play(t, name, mode, control.ScopeS3) })
+		}
+	}
+	for _, name := range []string{"endpoint-created", "static-route", "s3-endpoint"} {
+		t.Run(name+"/public-ip", func(t *testing.T) { play(t, name, dataplane.Natural, control.ScopePublicIP) })
+	}
+}
+
+// TestReportShape pins the object that scripts rely on.
+func TestReportShape(t *testing.T) {
+	r := play(t, "endpoint-created", dataplane.Natural, control.ScopeS3)
+	text, err := json.Marshal(r)
+	require.NoError(t, err)
+	var got map[string]any
+	require.NoError(t, json.Unmarshal(text, &got))
+	require.ElementsMatch(t, []string{"scenario", "passed", "events", "connections", "expectations"}, keys(got))
+	require.ElementsMatch(t, []string{"name", "instance", "path_before", "path_after", "source_before", "source_after",
+		"destination", "outcome", "error", "expected", "dropped_after_ms"}, keys(got["connections"].([]any)[0].(map[string]any)))
+	require.ElementsMatch(t, []string{"text", "passed", "got"}, keys(got["expectations"].([]any)[0].(map[string]any)))
+	require.Len(t, got["events"], 2, "the creation and the one cut")
+}
+
+func keys(m map[string]any) []string { return sortedNames(m) }
+
+// TestExpectationsCanFail: a scenario whose expectations are wrong must say so.
+func TestExpectationsCanFail(t *testing.T) {
+	nstest.RequireTAP(t)
+	data, err := library.ReadFile("library/endpoint-created.yml")
+	require.NoError(t, err)
+	wrong := strings.Replace(string(data), "{outcome: dropped, path_before: igw, path_after: vpce", "{outcome: survived, path_before: igw, path_after: igw", 1)
+	require.NotEqual(t, string(data), wrong)
+	f, src, err := Parse("wrong.yml", []byte(wrong))
+	require.NoError(t, err)
+	exe, err := os.Executable()
+	require.NoError(t, err)
+	r, err := Run(context.Background(), f, src, Options{Executable: exe})
+	require.NoError(t, err)
+	if r.Passed {
+		t.Error("passed")
+	}
+	for _, want := range []string{"FAILED  download: outcome survived; got dropped", "FAILED  download: path after igw; got vpce"} {
+		if !strings.Contains(r.Summary(), want) {
+			t.Errorf("the summary lacks %q:\n%s", want, r.Summary())
+		}
+	}
+}
+
+func TestCheckReportsEverything(t *testing.T) {
+	f, src, err := Parse("bad.yml", []byte(`
+scenario: bad
+topology:
+  region: us-east-1
+  name: bad
+  vpcs:
+    main:
+      cidr: 10.0.0.0/16
+      subnets: {a: {cidr: 10.9.0.0/24}}
+      instances: {}
+workloads:
+  one: {on: nobody, kind: download, to: "s3:/demo"}
+  two: {on: nobody, kind: dowload, to: s3://demo/x}
+  three: {on: nobody, kind: serve}
+  four: {on: nobody, kind: stream, to: "x", replaces: five, expect: {outcome: gone, path_after: nat, source_after: outside}}
+timeline:
+  - start: [one, one, six]
+  - {wait: 1s, start: [two]}
+  - stop: [three]
+`))
+	require.NoError(t, err)
+	err = f.Check(src)
+	var errs topology.Errors
+	require.ErrorAs(t, err, &errs)
+	for _, want := range []string{
+		"topology.vpcs.main.subnets.a.cidr: ", "workloads.one.to: ", "workloads.two.kind: ", "workloads.three.listen: ",
+		"workloads.four.to: ", "workloads.four.replaces: ", "workloads.four.expect.outcome: ", "workloads.four.expect.path_after: ",
+		"workloads.four.expect.source_after: ", "timeline[0].start: one is started a second time", "timeline[0].start: no workload is called \"six\"",
+		"timeline[1]: a step does exactly one thing", "timeline[2].stop: three has not been started", "workloads.three: is never started", "(bad.yml:",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("lacks %q:\n%v", want, err)
+		}
+	}
+}
