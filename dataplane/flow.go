@@ -129,14 +129,17 @@ func (w *Worker) stale(f *conntrack.Flow, i *Interface, p *packet.Packet, d dire
 	case Silent:
 		return drop.StaleFlow
 	case Reset:
-		w.reset = resetAt{i, d}
+		w.reset = answer{to: i}
+		if d == inbound {
+			w.reset = answer{to: w.from, source: addrOf(f.Source)}
+		}
 		return drop.StaleFlow
 	}
 	if d == inbound || p.TCPFlags&packet.RST != 0 {
 		return drop.None // it wakes nothing up: what the interface answers is outbound
 	}
 	if i.route(f.RemoteAddr().Addr()).targetID() == f.Target {
-		w.reset = resetAt{i, d}
+		w.reset = answer{to: i}
 		return drop.StaleFlow
 	}
 	return drop.None

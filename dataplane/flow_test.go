@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"context"
 	"net/netip"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"vpcsim/dataplane/conntrack"
 	"vpcsim/dataplane/drop"
 	"vpcsim/dataplane/packet"
+	"vpcsim/dataplane/port"
 )
 
 // TestExactness opens 10,000 flows, half of them to S3, and installs the endpoint: all the S3 flows of the table are cut, with
@@ -136,7 +138,7 @@ func TestModes(t *testing.T) {
 			if got := id(to); got != row.outbound {
 				t.Errorf("the client's segment arrived at %q, want %q", got, row.outbound)
 			}
-			if got := w.reset.at != nil; got != row.reset {
+			if got := w.reset.to != nil; got != row.reset {
 				t.Errorf("reset due: %v, want %v", got, row.reset)
 			}
 			got, _, _ := l.send("s3", dst, at(appIP, 1000), packet.ACK)
@@ -179,7 +181,7 @@ func TestNeverResumed(t *testing.T) {
 			if to != nil || reason != drop.StaleFlow {
 				t.Errorf("the flow was resumed: arrived at %q, %s", id(to), reason)
 			}
-			if got, want := w.reset.at != nil, mode != Silent; got != want {
+			if got, want := w.reset.to != nil, mode != Silent; got != want {
 				t.Errorf("reset due: %v, want %v", got, want)
 			}
 			l.connect("eni-app", src, dst)
@@ -220,5 +222,89 @@ func TestFlowsOfAGoneInterfaceAreForgotten(t *testing.T) {
 	l.router.Commit(s)
 	if n := l.router.flows.Len(); n != 0 {
 		t.Errorf("%d flows left", n)
+	}
+}
+
+// TestHandshakes: what is not yet a connection is not cut, and what already is one for the far side is.
+func TestHandshakes(t *testing.T) {
+	src, dst := at(app, 1000), at(s3, 80)
+	for name, row := range map[string]struct {
+		answered bool
+		cut      int
+	}{
+		"a SYN that nobody answered": {false, 0},
+		"a SYN that was answered":    {true, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t, Silent)
+			l.commit(options{})
+			l.send("eni-app", src, dst, packet.SYN)
+			if row.answered {
+				l.send("s3", dst, at(appIP, 1000), packet.SYN|packet.ACK)
+			}
+			l.commit(options{endpointA: "vpce-1"})
+			if n := len(l.drained()); n != row.cut {
+				t.Errorf("%d cut, want %d", n, row.cut)
+			}
+			if to, reason, _ := l.send("eni-app", src, dst, packet.SYN); to != "vpce-1" {
+				t.Errorf("the repeated SYN: arrived at %q %s, want the endpoint", to, reason)
+			}
+			if to, _, _ := l.send("eni-app", src, dst, packet.ACK); to != "vpce-1" {
+				t.Errorf("what follows arrived at %q, want the endpoint", to)
+			}
+		})
+	}
+}
+
+// TestWorkersForwardWhatPortsRead: the whole way through ports, batches and counters, resets included.
+func TestWorkersForwardWhatPortsRead(t *testing.T) {
+	l := newLab(t, Reset)
+	ports := map[string]*port.Pipe{}
+	for _, id := range []string{"eni-app", "eni-other", "eni-far", "host", "s3"} {
+		ports[id] = port.NewPipe(64)
+		l.router.Attach(id, ports[id], -1)
+	}
+	l.commit(options{})
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	receive := func(id string) *packet.Packet {
+		t.Helper()
+		p := packet.New(2048)
+		b, err := ports[id].Receive(ctx)
+		require.NoError(t, err)
+		p.SetBytes(b)
+		require.Equal(t, packet.OK, p.Decode())
+		return p
+	}
+	inject := func(id string, p *packet.Packet) { require.NoError(t, ports[id].Inject(p.Bytes())) }
+
+	inject("eni-app", segment(at(app, 1000), at(s3, 80), packet.SYN))
+	if p := receive("s3"); p.Src != appIP || p.SrcPort != 1000 {
+		t.Errorf("S3 saw %s:%d", p.Src, p.SrcPort)
+	}
+	inject("s3", segment(at(s3, 80), at(appIP, 1000), packet.SYN|packet.ACK))
+	receive("eni-app")
+	l.commit(options{endpointA: "vpce-1"})
+	inject("eni-app", segment(at(app, 1000), at(s3, 80), packet.ACK))
+	if p := receive("eni-app"); p.TCPFlags&packet.RST == 0 || p.Src != s3 || p.TCPSeq() != 2000 || !p.ValidChecksum() {
+		t.Errorf("the client was answered with flags %#x from %s, sequence %d", p.TCPFlags, p.Src, p.TCPSeq())
+	}
+	inject("s3", segment(at(s3, 80), at(appIP, 1000), packet.ACK))
+	if p := receive("s3"); p.TCPFlags&packet.RST == 0 || p.Src != appIP || !p.ValidChecksum() {
+		t.Errorf("S3 was answered with flags %#x from %s", p.TCPFlags, p.Src)
+	}
+	malformed := packet.New(64)
+	malformed.SetBytes([]byte{0x45, 0, 0, 1})
+	inject("eni-app", malformed)
+	inject("eni-app", segment(at(app, 1000), at(far, 80), packet.SYN)) // behind it, so that all is counted
+	receive("eni-far")
+	l.close()
+	c := l.router.Counters()
+	drops := uint64(0)
+	for _, n := range c.Drops {
+		drops += n
+	}
+	if c.PacketsIn != 6 || c.PacketsIn != c.PacketsOut+drops || c.Resets != 2 || c.Drops[drop.Malformed] != 1 || c.Drops[drop.StaleFlow] != 2 {
+		t.Errorf("counters %+v", c)
 	}
 }

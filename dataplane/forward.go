@@ -75,19 +75,20 @@ func (w *Worker) arrive(i *Interface, p *packet.Packet) drop.Reason {
 }
 
 // unicast refuses what a VPC never carries: IPv6 as yet, broadcast and multicast (aws-semantics 8.2), and addresses that
-// no packet on a wire may have (RFC 1122 3.2.1.3).
+// no packet on a wire may have (RFC 1122 3.2.1.3, RFC 1112 4).
 func unicast(p *packet.Packet) drop.Reason {
-	switch {
-	case !p.Dst.Is4():
+	if !p.Dst.Is4() {
 		return drop.IPv6
-	case p.Dst.IsMulticast() || p.Src.IsMulticast() || p.Dst == broadcast || p.Src == broadcast,
-		p.Dst.IsLoopback() || p.Src.IsLoopback() || p.Dst.IsUnspecified() || p.Src.IsUnspecified():
+	}
+	if src, dst := p.Src.As4(), p.Dst.As4(); !isHost(src[0]) || !isHost(dst[0]) {
 		return drop.NotUnicast
 	}
 	return drop.None
 }
 
-var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+// isHost says whether an IPv4 address with this first byte can be a host's: not 0/8, 127/8, multicast or class E, to which
+// the limited broadcast belongs.
+func isHost(first byte) bool { return first != 0 && first != 127 && first < 224 }
 
 func (i *Interface) owns(a netip.Addr) bool {
 	for _, own := range i.Addrs {

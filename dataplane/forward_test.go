@@ -39,6 +39,8 @@ func TestForward(t *testing.T) {
 		"an internet host may not use another's address":                    {options{}, "host", s3, appIP, "", drop.SourceDestCheck, none},
 		"an address on the internet that nobody has":                        {options{}, "eni-app", app, netip.MustParseAddr("8.8.8.8"), "", drop.NoRouteToDestination, none},
 		"broadcast is not carried":                                          {options{}, "eni-app", app, netip.MustParseAddr("255.255.255.255"), "", drop.NotUnicast, none},
+		"a loopback address is none on a wire":                              {options{}, "eni-app", app, netip.MustParseAddr("127.0.0.1"), "", drop.NotUnicast, none},
+		"class E is not carried":                                            {options{}, "eni-app", app, netip.MustParseAddr("240.0.0.1"), "", drop.NotUnicast, none},
 		"multicast is not carried":                                          {options{}, "eni-app", app, netip.MustParseAddr("224.0.0.1"), "", drop.NotUnicast, none},
 		"a neighbour's public address is reached through the gateway twice": {options{}, "eni-app", app, farIP, "eni-far", drop.None, appIP},
 	} {

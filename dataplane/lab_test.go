@@ -23,6 +23,7 @@ type lab struct {
 	t      testing.TB
 	router *Router
 	clock  atomic.Int64
+	closed bool
 
 	mu     sync.Mutex
 	events []FlowEvent // guarded by mu
@@ -46,8 +47,16 @@ func newLab(t testing.TB, mode Mode) *lab {
 		l.events = append(l.events, e)
 		l.mu.Unlock()
 	}})
-	t.Cleanup(func() { l.router.Close() })
+	t.Cleanup(l.close)
 	return l
+}
+
+// close ends the router; a test may have done so before.
+func (l *lab) close() {
+	if !l.closed {
+		l.closed = true
+		require.NoError(l.t, l.router.Close())
+	}
 }
 
 // gateway is 1:1 translation by a fixed table: what nat.Static does, without importing it.

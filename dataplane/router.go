@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,8 +31,8 @@ type Router struct {
 	attached map[string]*attachment // guarded by mu; by interface id
 	total    Counters               // guarded by mu; of detached ports
 
-	stop    chan struct{}
-	stopped sync.WaitGroup
+	stop    chan struct{}  // closed by Close
+	stopped sync.WaitGroup // of expire
 }
 
 // attachment is a port with the worker that reads it.
@@ -40,6 +41,7 @@ type attachment struct {
 	port    port.Port
 	capture int // the recorder's number for it; negative if it is not recorded
 	worker  *Worker
+	done    chan struct{} // closed when the worker has ended
 }
 
 // Config configures a Router.
@@ -92,27 +94,35 @@ func (r *Router) expire() {
 // from the next Commit on. The router owns the port from here: Detach and Close close it. A negative capture number means
 // that the recorder leaves the port out.
 func (r *Router) Attach(id string, p port.Port, capture int) {
-	a := &attachment{id: id, port: p, capture: capture}
+	a := &attachment{id: id, port: p, capture: capture, done: make(chan struct{})}
 	a.worker = newWorker(r, a)
 	r.mu.Lock()
 	r.attached[id] = a
 	r.mu.Unlock()
-	r.stopped.Go(a.worker.run)
+	go func() {
+		defer close(a.done)
+		a.worker.run()
+	}()
 }
 
-// Detach closes the port of the interface with the given id. Commit a snapshot without the interface first.
+// Detach closes the port of the interface with the given id and waits for its worker to end. Commit a snapshot without the
+// interface first.
 func (r *Router) Detach(id string) error {
 	r.mu.Lock()
-	a := r.attached[id]
-	delete(r.attached, id)
-	if a != nil {
-		r.total.add(a.worker.counters.read())
-	}
-	r.mu.Unlock()
+	defer r.mu.Unlock()
+	return r.detach(r.attached[id])
+}
+
+// detach is Detach with mu held. A worker takes no lock that its caller holds.
+func (r *Router) detach(a *attachment) error {
 	if a == nil {
 		return nil
 	}
-	return a.port.Close()
+	delete(r.attached, a.id)
+	err := a.port.Close()
+	<-a.done
+	r.total.add(a.worker.counters.read())
+	return err
 }
 
 // Commit makes s the current snapshot and judges every flow under it. It returns the monotonic time at which s took
@@ -165,15 +175,14 @@ func (r *Router) Counters() Counters {
 	return sum
 }
 
-// Close closes all ports and waits for the workers to end.
-func (r *Router) Close() error {
+// Close closes all ports and waits for the workers to end. Counters and flows can still be read.
+func (r *Router) Close() (err error) {
 	r.mu.Lock()
-	for id, a := range r.attached {
-		a.port.Close()
-		delete(r.attached, id)
+	for _, a := range r.attached {
+		err = errors.Join(err, r.detach(a))
 	}
 	r.mu.Unlock()
 	close(r.stop)
 	r.stopped.Wait()
-	return nil
+	return err
 }

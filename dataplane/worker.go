@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"net/netip"
 	"sync"
 
 	"vpcsim/dataplane/capture"
@@ -27,24 +28,24 @@ type Worker struct {
 	from     *Interface // the worker's interface in snapshot; nil if it is not there
 
 	batch    []*packet.Packet
-	to       *Interface       // where pending goes
-	pending  []*packet.Packet // consecutive packets for one interface
-	reset    resetAt          // set by Forward when the dropped packet is to be answered with RST
-	spare    *packet.Packet   // the RST
-	answer   [1]*packet.Packet
-	original []byte // the packet as it came in, while there is a recorder
+	to       *Interface        // where pending goes
+	pending  []*packet.Packet  // consecutive packets for one interface
+	reset    answer            // set by Forward when the dropped packet is to be answered with RST
+	spare    [1]*packet.Packet // the RST
+	original []byte            // the packet as it came in, while there is a recorder
 
 	trace *Trace // nil except for probes
 }
 
-// resetAt says at which interface, and in which direction of its packets, a RST is due.
-type resetAt struct {
-	at *Interface
-	d  direction
+// answer says where a RST is due, and from which address if not from the one that the dropped packet was sent to: the far
+// side of a flow knows the interface by another address than its own.
+type answer struct {
+	to     *Interface // nil if none is due
+	source netip.Addr
 }
 
 func newWorker(r *Router, in *attachment) *Worker {
-	w := &Worker{router: r, in: in, spare: packet.New(128), pending: make([]*packet.Packet, 0, batchSize)}
+	w := &Worker{router: r, in: in, spare: [1]*packet.Packet{packet.New(128)}, pending: make([]*packet.Packet, 0, batchSize)}
 	for range batchSize {
 		w.batch = append(w.batch, packet.New(slotSize))
 	}
@@ -108,22 +109,16 @@ func (w *Worker) one(p *packet.Packet) {
 // refuse counts a dropped packet and answers it if that was asked for.
 func (w *Worker) refuse(p *packet.Packet, reason drop.Reason) {
 	w.counters.drops[reason].Add(1)
-	at := w.reset
-	w.reset = resetAt{}
-	if at.at == nil || !packet.BuildReset(w.spare, p) {
+	due, rst := w.reset, w.spare[0]
+	w.reset = answer{}
+	if due.to == nil || !packet.BuildReset(rst, p) {
 		return
 	}
-	w.flush()
-	w.spare.Time = p.Time
-	to := at.at
-	if at.d == inbound { // the RST goes out as if the interface had sent it
-		var why drop.Reason
-		if to, why = w.route(at.at, w.spare); why != drop.None {
-			return
-		}
+	if due.source.IsValid() {
+		rst.SetSrc(due.source)
 	}
-	w.answer[0] = w.spare
-	w.counters.resets.Add(uint64(w.write(to, w.answer[:])))
+	w.flush()
+	w.counters.resets.Add(uint64(w.write(due.to, w.spare[:])))
 }
 
 // flush delivers what is pending.

@@ -61,9 +61,9 @@ func plans(n *topology.Network, draining []*topology.Endpoint) []plan {
 	edge := func(id, name string, origin endpoint.Origin) plan {
 		return plan{id: id, name: name, local: n.S3.CIDRs, origin: &origin, devices: []device{{id: id, mac: edgeMAC, router: edgeRouter}}}
 	}
-	all := []plan{edge(compile.S3Internet, "s3", endpoint.Origin{})}
+	all := []plan{edge(compile.S3Internet, "s3 internet", endpoint.Origin{})}
 	for _, e := range draining {
-		all = append(all, edge(e.ID, e.Name, endpoint.Origin{VPC: e.VPC.ID, Endpoint: e.ID}))
+		all = append(all, edge(e.ID, "s3 "+e.Name, endpoint.Origin{VPC: e.VPC.ID, Endpoint: e.ID}))
 	}
 	for _, h := range n.InternetHosts {
 		d := device{id: h.ID, mac: edgeMAC, addrs: []netip.Prefix{netip.PrefixFrom(h.Address, 32)}, router: edgeRouter}
@@ -71,7 +71,7 @@ func plans(n *topology.Network, draining []*topology.Endpoint) []plan {
 	}
 	for _, v := range n.VPCs {
 		for _, e := range v.Endpoints {
-			all = append(all, edge(e.ID, e.Name, endpoint.Origin{VPC: v.ID, Endpoint: e.ID}))
+			all = append(all, edge(e.ID, "s3 "+e.Name, endpoint.Origin{VPC: v.ID, Endpoint: e.ID}))
 		}
 		for _, i := range v.Instances {
 			p := plan{id: i.ID, name: i.Name}
