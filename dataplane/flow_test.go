@@ -12,6 +12,7 @@ import (
 	"vpcsim/dataplane/drop"
 	"vpcsim/dataplane/packet"
 	"vpcsim/dataplane/port"
+	"vpcsim/routing"
 )
 
 // TestExactness opens 10,000 flows, half of them to S3, and installs the endpoint: all the S3 flows of the table are cut, with
@@ -66,11 +67,8 @@ func TestExactness(t *testing.T) {
 func TestRouteChanges(t *testing.T) {
 	const app1, far1 = "app", "far"
 	narrow := []*Route{} // filled below: a static route inside the prefix list
-	igw := func(p string) *Route {
-		g := gateway{public: map[netip.Addr]netip.Addr{app: appIP, far: farIP}}
-		return &Route{Prefix: prefix(p), Origin: 1, Target: "igw", Path: conntrack.PathInternet, Gateway: g, Node: &Node{ID: "internet", Routes: table(t)}}
-	}
-	narrow = append(narrow, igw("52.216.1.0/24"))
+	narrow = append(narrow, &Route{Prefix: prefix("52.216.1.0/24"), Origin: routing.Static, Target: "igw",
+		Path: conntrack.PathInternet, Gateway: igw.Egress(), Node: &Node{ID: "internet", Routes: table(t)}})
 	for name, row := range map[string]struct {
 		before, after options
 		cut           []string

@@ -11,6 +11,7 @@ import (
 	"vpcsim/dataplane/conntrack"
 	"vpcsim/dataplane/drop"
 	"vpcsim/dataplane/packet"
+	"vpcsim/nat"
 	"vpcsim/routing"
 )
 
@@ -59,20 +60,7 @@ func (l *lab) close() {
 	}
 }
 
-// gateway is 1:1 translation by a fixed table: what nat.Static does, without importing it.
-type gateway struct{ public, private map[netip.Addr]netip.Addr }
-
-func (g gateway) Cross(p *packet.Packet) drop.Reason {
-	if public, ok := g.public[p.Src]; ok {
-		p.SetSrc(public)
-		return drop.None
-	}
-	if private, ok := g.private[p.Dst]; ok {
-		p.SetDst(private)
-		return drop.None
-	}
-	return drop.IGWNoPublicIP
-}
+var igw = nat.NewStatic(map[netip.Addr]netip.Addr{app: appIP, far: farIP})
 
 type passes struct{}
 
@@ -100,8 +88,7 @@ func table(t testing.TB, routes ...*Route) *routing.Table[*Route] {
 func (l *lab) snapshot(o options) *Snapshot {
 	t := l.t
 	net, local := &Node{ID: "internet"}, &Node{ID: "vpc"}
-	out := gateway{public: map[netip.Addr]netip.Addr{app: appIP, far: farIP}}
-	in := gateway{private: map[netip.Addr]netip.Addr{appIP: app, farIP: far}}
+	out, in := igw.Egress(), igw.Ingress()
 	s := &Snapshot{Change: "change"}
 	add := func(i *Interface) *Interface { s.Interfaces = append(s.Interfaces, i); return i }
 

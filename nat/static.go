@@ -34,16 +34,13 @@ func (s *Static) Egress() Egress { return Egress{s} }
 // Ingress is the way into the VPC.
 func (s *Static) Ingress() Ingress { return Ingress{s} }
 
-var (
-	rfc1918 = [3]netip.Prefix{
-		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
-	}
-	rfc6598 = netip.MustParsePrefix("100.64.0.0/10")
-)
-
-func isRFC1918(a netip.Addr) bool {
-	return rfc1918[0].Contains(a) || rfc1918[1].Contains(a) || rfc1918[2].Contains(a)
+// isRFC1918 says whether an IPv4 address is private: 10/8, 172.16/12 or 192.168/16.
+func isRFC1918(a [4]byte) bool {
+	return a[0] == 10 || a[0] == 172 && a[1]&0xf0 == 16 || a[0] == 192 && a[1] == 168
 }
+
+// isRFC6598 says whether an IPv4 address is shared address space: 100.64/10.
+func isRFC6598(a [4]byte) bool { return a[0] == 100 && a[1]&0xc0 == 64 }
 
 // Egress translates the source of IPv4 packets that leave the VPC.
 type Egress struct{ s *Static }
@@ -52,18 +49,20 @@ type Egress struct{ s *Static }
 // packet on the internet may have (aws-semantics 4, explanation-codes).
 func (e Egress) Cross(p *packet.Packet) drop.Reason {
 	public, ok := e.s.public[p.Src.As4()]
-	switch {
+	switch dst := p.Dst.As4(); {
 	case !ok:
 		return drop.IGWNoPublicIP
-	case isRFC1918(p.Dst):
+	case isRFC1918(dst):
 		return drop.IGWEgressToRFC1918
-	case rfc6598.Contains(p.Dst):
+	case isRFC6598(dst):
 		return drop.IGWEgressToRFC6598
 	}
 	private := p.Src
 	p.SetSrc(public)
-	if quoted, ok := p.EmbeddedDst(); ok && quoted == private {
-		p.SetEmbeddedDst(public) // an ICMP error about a packet that came from outside
+	if p.Protocol == packet.ICMP { // perhaps an error about a packet that came from outside
+		if quoted, ok := p.EmbeddedDst(); ok && quoted == private {
+			p.SetEmbeddedDst(public)
+		}
 	}
 	return drop.None
 }
@@ -76,12 +75,12 @@ type Ingress struct{ s *Static }
 // no packet from the internet may have.
 func (i Ingress) Cross(p *packet.Packet) drop.Reason {
 	private, ok := i.s.private[p.Dst.As4()]
-	switch {
+	switch src := p.Src.As4(); {
 	case !ok:
 		return drop.IGWNoAssociation
-	case isRFC1918(p.Src):
+	case isRFC1918(src):
 		return drop.IGWIngressFromRFC1918
-	case rfc6598.Contains(p.Src):
+	case isRFC6598(src):
 		return drop.IGWIngressFromRFC6598
 	case p.TTL() <= 1:
 		return drop.TTLExpired
@@ -89,8 +88,10 @@ func (i Ingress) Cross(p *packet.Packet) drop.Reason {
 	p.DecrementTTL()
 	public := p.Dst
 	p.SetDst(private)
-	if quoted, ok := p.EmbeddedSrc(); ok && quoted == public {
-		p.SetEmbeddedSrc(private) // an ICMP error about a packet that went out
+	if p.Protocol == packet.ICMP { // perhaps an error about a packet that went out
+		if quoted, ok := p.EmbeddedSrc(); ok && quoted == public {
+			p.SetEmbeddedSrc(private)
+		}
 	}
 	return drop.None
 }

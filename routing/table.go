@@ -10,14 +10,20 @@ import (
 // Table maps addresses to the value of their longest matching prefix. It is immutable; the zero value is empty.
 //
 // Model: the prefixes cut the address space into intervals, each with one answer. The table holds the sorted interval
-// starts and, beside each, the index of its answer; a lookup is a binary search. VPC tables have tens of entries, rarely
-// a thousand, so the starts of a table fit a few cache lines.
+// starts and, beside each, its answer; a lookup is a binary search. VPC tables have tens of entries, rarely a thousand, so
+// the starts of a table fit a few cache lines.
 type Table[V any] struct {
-	starts4 []uint32
-	values4 []int32 // index into routes; none where nothing matches
-	starts6 []address6
-	values6 []int32
-	routes  []Entry[V]
+	starts4  []uint32
+	answers4 []answer[V]
+	starts6  []address6
+	answers6 []answer[V]
+	routes   []Entry[V]
+}
+
+// answer is what holds for one interval; not ok where no prefix matches.
+type answer[V any] struct {
+	value V
+	ok    bool
 }
 
 // Entry is one winning route of a table.
@@ -27,22 +33,20 @@ type Entry[V any] struct {
 	Value  V
 }
 
-const none = int32(-1)
-
 // Lookup returns the value of the longest prefix that contains a, and false if there is none. IPv4-mapped IPv6 addresses
 // are IPv6 addresses here, as on the wire. It does not allocate.
 func (t *Table[V]) Lookup(a netip.Addr) (v V, ok bool) {
-	i := none
 	if a.Is4() {
 		b := a.As4()
-		i = find(t.starts4, t.values4, binary.BigEndian.Uint32(b[:]))
+		if i, ok := find(t.starts4, binary.BigEndian.Uint32(b[:])); ok {
+			return t.answers4[i].value, t.answers4[i].ok
+		}
 	} else if a.Is6() {
-		i = find6(t.starts6, t.values6, to6(a))
+		if i, ok := find6(t.starts6, to6(a)); ok {
+			return t.answers6[i].value, t.answers6[i].ok
+		}
 	}
-	if i < 0 {
-		return v, false
-	}
-	return t.routes[i].Value, true
+	return v, false
 }
 
 // LookupBatch looks every address up; values[i] and found[i] answer addrs[i]. The three slices have equal lengths.
@@ -55,36 +59,30 @@ func (t *Table[V]) LookupBatch(addrs []netip.Addr, values []V, found []bool) {
 // Entries returns the routes that can win, in the order of their prefixes. The caller must not change it.
 func (t *Table[V]) Entries() []Entry[V] { return t.routes }
 
-// find returns the answer of the last interval that starts at or before a. The first interval starts at 0 whenever there
-// is any, so the search always ends inside.
-func find(starts []uint32, values []int32, a uint32) int32 {
-	if len(starts) == 0 {
-		return none
-	}
-	lo, n := 0, len(starts)
-	for n > 1 { // invariant: starts[lo] <= a, and the answer is in [lo, lo+n)
+// find returns the last interval that starts at or before a, and false if there are no intervals. The first one starts at 0
+// whenever there is any, so the search always ends inside.
+func find(starts []uint32, a uint32) (at int, ok bool) {
+	n := len(starts)
+	for n > 1 { // invariant: starts[at] <= a, and the result is in [at, at+n)
 		half := n / 2
-		if starts[lo+half] <= a {
-			lo += half
+		if starts[at+half] <= a {
+			at += half
 		}
 		n -= half
 	}
-	return values[lo]
+	return at, n == 1
 }
 
-func find6(starts []address6, values []int32, a address6) int32 {
-	if len(starts) == 0 {
-		return none
-	}
-	lo, n := 0, len(starts)
+func find6(starts []address6, a address6) (at int, ok bool) {
+	n := len(starts)
 	for n > 1 {
 		half := n / 2
-		if !a.less(starts[lo+half]) {
-			lo += half
+		if !a.less(starts[at+half]) {
+			at += half
 		}
 		n -= half
 	}
-	return values[lo]
+	return at, n == 1
 }
 
 type address6 struct{ hi, lo uint64 }
@@ -92,6 +90,15 @@ type address6 struct{ hi, lo uint64 }
 func to6(a netip.Addr) address6 {
 	b := a.As16()
 	return address6{binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])}
+}
+
+// next returns the address after a; after the last one comes the zero address.
+func (a address6) next() address6 {
+	a.lo++
+	if a.lo == 0 {
+		a.hi++
+	}
+	return a
 }
 
 func (a address6) less(b address6) bool { return a.hi < b.hi || a.hi == b.hi && a.lo < b.lo }
@@ -135,94 +142,51 @@ func (b *Builder[V]) Build() (*Table[V], error) {
 	if split < 0 {
 		split = len(routes)
 	}
-	t.flatten4(0, split)
-	t.flatten6(split, len(routes))
+	t.starts4, t.answers4 = flatten(routes[:split], first4, last4, func(a uint32) uint32 { return a + 1 })
+	t.starts6, t.answers6 = flatten(routes[split:], first6, last6, address6.next)
 	return t, nil
 }
 
-// sweep walks nested prefixes in order and reports where the answer changes: a prefix begins at its first address, and
-// at the address after its last one the answer is again that of the prefix around it.
-func sweep[A any](n int, first, last func(int) A, next func(A) (A, bool), less func(a, b A) bool, change func(at A, route int32)) {
-	var open []int32 // the prefixes around the current place, outermost first
-	closeBefore := func(limit *A) {
-		for len(open) > 0 {
-			top := open[len(open)-1]
-			end := last(int(top))
-			if limit != nil && !less(end, *limit) {
-				return
-			}
-			open = open[:len(open)-1]
-			if at, ok := next(end); ok {
-				around := none
-				if len(open) > 0 {
-					around = open[len(open)-1]
-				}
-				change(at, around)
-			}
+// flatten cuts the address space into intervals. The routes are in order, so prefixes nest: one begins at its first address, and
+// at the address after its last one the answer is again that of the prefix around it. next of the last address there is
+// is the zero address, where nothing can begin again.
+func flatten[A comparable, V any](routes []Entry[V], first, last func(netip.Prefix) A, next func(A) A) (starts []A, answers []answer[V]) {
+	var zero A
+	if len(routes) == 0 {
+		return nil, nil
+	}
+	begin := func(at A, with answer[V]) {
+		if n := len(starts); n > 0 && starts[n-1] == at {
+			answers[n-1] = with // the prefix that ends here and the one that begins here meet
+			return
+		}
+		starts, answers = append(starts, at), append(answers, with)
+	}
+	begin(zero, answer[V]{})
+	var open []Entry[V] // the prefixes around the current place, outermost first
+	shut := func() {
+		inner := open[len(open)-1]
+		open = open[:len(open)-1]
+		at := next(last(inner.Prefix))
+		switch {
+		case at == zero:
+		case len(open) == 0:
+			begin(at, answer[V]{})
+		default:
+			begin(at, answer[V]{open[len(open)-1].Value, true})
 		}
 	}
-	for i := range n {
-		start := first(i)
-		closeBefore(&start)
-		change(start, int32(i))
-		open = append(open, int32(i))
+	for _, r := range routes {
+		for len(open) > 0 && !open[len(open)-1].Prefix.Contains(r.Prefix.Addr()) {
+			shut()
+		}
+		begin(first(r.Prefix), answer[V]{r.Value, true})
+		open = append(open, r)
 	}
-	closeBefore(nil)
-}
-
-func (t *Table[V]) flatten4(from, to int) {
-	if from == to {
-		return
+	for len(open) > 0 {
+		shut()
 	}
-	t.starts4, t.values4 = []uint32{0}, []int32{none}
-	sweep(to-from,
-		func(i int) uint32 { return first4(t.routes[from+i].Prefix) },
-		func(i int) uint32 {
-			p := t.routes[from+i].Prefix
-			return first4(p) | uint32(uint64(1)<<(32-p.Bits())-1)
-		},
-		func(a uint32) (uint32, bool) { return a + 1, a != ^uint32(0) },
-		func(a, b uint32) bool { return a < b },
-		func(at uint32, route int32) {
-			if route != none {
-				route += int32(from)
-			}
-			t.starts4, t.values4 = put(t.starts4, t.values4, at, route)
-		})
-}
-
-func (t *Table[V]) flatten6(from, to int) {
-	if from == to {
-		return
-	}
-	t.starts6, t.values6 = []address6{{}}, []int32{none}
-	sweep(to-from,
-		func(i int) address6 { return to6(t.routes[from+i].Prefix.Addr()) },
-		func(i int) address6 { return last6(t.routes[from+i].Prefix) },
-		func(a address6) (address6, bool) {
-			n := address6{a.hi, a.lo + 1}
-			if n.lo == 0 {
-				n.hi++
-			}
-			return n, n != address6{}
-		},
-		address6.less,
-		func(at address6, route int32) {
-			if route != none {
-				route += int32(from)
-			}
-			t.starts6, t.values6 = put(t.starts6, t.values6, at, route)
-		})
-}
-
-// put notes that from at on the answer is value; a later note about the same place replaces an earlier one.
-func put[A comparable](starts []A, values []int32, at A, value int32) ([]A, []int32) {
-	last := len(starts) - 1
-	if starts[last] == at {
-		values[last] = value
-		return starts, values
-	}
-	return append(starts, at), append(values, value)
+	return starts, answers
 }
 
 func first4(p netip.Prefix) uint32 {
@@ -230,8 +194,12 @@ func first4(p netip.Prefix) uint32 {
 	return binary.BigEndian.Uint32(b[:])
 }
 
+func last4(p netip.Prefix) uint32 { return first4(p) | uint32(uint64(1)<<(32-p.Bits())-1) }
+
+func first6(p netip.Prefix) address6 { return to6(p.Addr()) }
+
 func last6(p netip.Prefix) address6 {
-	a := to6(p.Addr())
+	a := first6(p)
 	if p.Bits() < 64 {
 		a.hi |= ^uint64(0) >> p.Bits()
 		a.lo = ^uint64(0)
