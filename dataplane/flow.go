@@ -68,11 +68,10 @@ func (w *Worker) track(i *Interface, p *packet.Packet, d direction) drop.Reason 
 	if w.router == nil || p.LaterFragment() || p.Protocol == packet.ICMP && !echo(p) {
 		return drop.None // carries no ports: it belongs to a flow, but cannot be told to which
 	}
-	local, remote := netip.AddrPortFrom(p.Src, p.SrcPort), netip.AddrPortFrom(p.Dst, p.DstPort)
+	k := conntrack.NewKey(i.Realm, p.Protocol, p.Src, p.Dst, p.SrcPort, p.DstPort)
 	if d == inbound {
-		local, remote = remote, local
+		k = k.Reverse()
 	}
-	k := conntrack.NewKey(i.Realm, p.Protocol, local.Addr(), remote.Addr(), local.Port(), remote.Port())
 	shard := w.router.flows.Acquire(k)
 	reason := w.trackIn(shard, k, i, p, d)
 	shard.Release()

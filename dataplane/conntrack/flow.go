@@ -37,13 +37,18 @@ func NewKey(realm uint32, protocol uint8, local, remote netip.Addr, localPort, r
 	return Key{local.As4(), remote.As4(), localPort, remotePort, realm<<8 | uint32(protocol)}
 }
 
+// Reverse returns the key with its two ends swapped: a packet that arrives at an interface has the remote end as its source.
+func (k Key) Reverse() Key {
+	return Key{k.Remote, k.Local, k.RemotePort, k.LocalPort, k.realmProtocol}
+}
+
 // Realm returns the VPC's number.
 func (k Key) Realm() uint32 { return k.realmProtocol >> 8 }
 
 // Protocol returns the IP protocol number.
 func (k Key) Protocol() uint8 { return uint8(k.realmProtocol) }
 
-// LocalAddr and RemoteAddr return the two ends.
+// LocalAddr returns the interface's own end.
 func (k Key) LocalAddr() netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4(k.Local), k.LocalPort)
 }
