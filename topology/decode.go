@@ -35,13 +35,13 @@ func LoadInto(path string, into any) (*Source, error) {
 }
 
 // Parse reads a topology from YAML text. The file's name serves the messages only. It checks the shape of the text (keys,
-// kinds of values); what the values mean is [Resolve]'s to judge. A returned error is [Errors]; the Source is valid
-// whenever the text could be read as YAML.
+// kinds of values); what the values mean is [Resolve]'s to judge, which Parse calls only to tell all problems at once if
+// the shape is wrong. A returned error is [Errors]; the Source is valid whenever the text could be read as YAML.
 func Parse(file string, data []byte) (*Spec, *Source, error) {
 	spec := new(Spec)
 	src, err := decodeText(file, data, spec, "empty; a topology needs at least region and vpcs; see `vpcsim schema`")
 	if err != nil {
-		return nil, src, err
+		return nil, src, src.Also(err, func() error { _, err := Resolve(spec, src); return err })
 	}
 	return spec, src, nil
 }
@@ -69,6 +69,7 @@ func decodeText(file string, data []byte, into any, empty string) (*Source, erro
 	}
 	d := decoder{src: src, fields: map[reflect.Type][]field{}}
 	d.value(root, reflect.ValueOf(into).Elem(), "", 0)
+	src.whole = !d.spent
 	return src, d.errs.OrNil()
 }
 

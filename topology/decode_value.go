@@ -176,12 +176,25 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, path string, depth in
 		i := slices.IndexFunc(fields, func(f field) bool { return f.name == p.key })
 		if i < 0 {
 			d.errorf(p.node, path, "unknown key %s%s", shown(p.key), didYouMean(p.key, fieldNames(fields)))
-			continue
+			if i = meant(p.key, fields, v); i < 0 {
+				continue
+			}
 		}
-		at := join(path, p.key)
+		at := join(path, fields[i].name)
 		d.src.lines[at] = p.node.Line
 		d.value(p.value, v.FieldByIndex(fields[i].index), at, depth+1)
 	}
+}
+
+// meant returns the field that a misspelt key was probably meant for, so that what stands there is checked too and is not
+// missed elsewhere; -1 if there is none, or it has a value already.
+func meant(key string, fields []field, v reflect.Value) int {
+	near := nearest(key, fieldNames(fields))
+	i := slices.IndexFunc(fields, func(f field) bool { return f.name == near })
+	if i < 0 || !v.FieldByIndex(fields[i].index).IsZero() {
+		return -1
+	}
+	return i
 }
 
 // anything decodes a node whose shape nobody prescribes: map[string]any, []any, string, bool, a number, or nil.

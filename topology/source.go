@@ -2,6 +2,7 @@ package topology
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -14,6 +15,7 @@ type Source struct {
 	File   string
 	lines  map[string]int
 	prefix string
+	whole  bool // the text was read to its end
 }
 
 // Under returns the same source for the part of the file below a path: a topology inside a scenario file is resolved
@@ -22,7 +24,7 @@ func (s *Source) Under(path string) *Source {
 	if s == nil {
 		return nil
 	}
-	return &Source{File: s.File, lines: s.lines, prefix: join(s.prefix, path)}
+	return &Source{File: s.File, lines: s.lines, prefix: join(s.prefix, path), whole: s.whole}
 }
 
 // Line returns the line of a path, or of the nearest thing around it that the file does contain; 0 if nothing is known.
@@ -48,6 +50,23 @@ func (s *Source) Errorf(path, format string, args ...any) *Error {
 		e.Path, e.File, e.Line = s.path(path), s.File, s.Line(path)
 	}
 	return e
+}
+
+// Also adds to the problems of a text's shape those that check finds in its meaning, so that all are told at once. What check
+// says of a path that is told already is left out: it follows from the former. If the text could not be read to its
+// end, check is not called.
+func (s *Source) Also(shape error, check func() error) error {
+	told, ok := shape.(Errors)
+	if !ok || s == nil || !s.whole {
+		return shape
+	}
+	found, _ := check().(Errors)
+	for _, e := range found {
+		if !slices.ContainsFunc(told, func(t *Error) bool { return t.Path == e.Path }) {
+			told.add(e)
+		}
+	}
+	return told.OrNil()
 }
 
 func (s *Source) path(path string) string {

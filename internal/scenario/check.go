@@ -17,24 +17,22 @@ import (
 func Load(path string) (*File, *topology.Source, error) {
 	f := new(File)
 	src, err := topology.LoadInto(path, f)
-	if err != nil {
-		return nil, nil, err
-	}
-	if f.Name == "" {
-		f.Name = strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
-	}
-	return f, src, nil
+	return f.read(path, src, err)
 }
 
 // Parse is Load for a file already read.
 func Parse(name string, data []byte) (*File, *topology.Source, error) {
 	f := new(File)
 	src, err := topology.Decode(name, data, f)
-	if err != nil {
-		return nil, nil, err
-	}
+	return f.read(name, src, err)
+}
+
+func (f *File) read(name string, src *topology.Source, err error) (*File, *topology.Source, error) {
 	if f.Name == "" {
 		f.Name = strings.TrimSuffix(filepath.Base(name), filepath.Ext(name))
+	}
+	if err != nil {
+		return nil, nil, src.Also(err, func() error { return f.Check(src) })
 	}
 	return f, src, nil
 }
