@@ -180,7 +180,7 @@ func (t *Tracer) send(from *dataplane.Interface, p *packet.Packet) (*Answer, *pa
 		at, reason = t.internetHost(p.Dst), drop.None // it left the VPC; see the package's doc
 		trace.Steps = trace.Steps[:len(trace.Steps)-1]
 	}
-	a := answer(trace.Steps)
+	a := answer(trace.Steps, p.Protocol != packet.ICMP)
 	if at == nil {
 		a.Verdict, a.Reason, a.By = Dropped, reason.String(), a.Where
 		return a, p, nil
@@ -200,8 +200,8 @@ func last(steps []dataplane.Step) dataplane.Step {
 	return steps[len(steps)-1]
 }
 
-// answer tells the steps; Where is the last one's.
-func answer(steps []dataplane.Step) *Answer {
+// answer tells the steps; Where is the last one's. Without ports, what stands in their place is left out.
+func answer(steps []dataplane.Step, ports bool) *Answer {
 	a := &Answer{Hops: []string{}, Steps: []Step{}}
 	for _, s := range steps {
 		if s.Where != a.Where {
@@ -209,15 +209,15 @@ func answer(steps []dataplane.Step) *Answer {
 		}
 		a.Where = s.Where
 		a.Steps = append(a.Steps, Step{
-			Stage: s.Stage.String(), Where: s.Where, Rule: s.Rule, Src: end(s.Src), Dst: end(s.Dst), Drop: s.Drop.String(),
+			Stage: s.Stage.String(), Where: s.Where, Rule: s.Rule, Src: end(s.Src, ports), Dst: end(s.Dst, ports), Drop: s.Drop.String(),
 		})
 	}
 	return a
 }
 
 // end writes one end of a packet, its port only if it has one.
-func end(a netip.AddrPort) string {
-	if a.Port() == 0 {
+func end(a netip.AddrPort, ports bool) string {
+	if a.Port() == 0 || !ports {
 		return a.Addr().String()
 	}
 	return a.String()

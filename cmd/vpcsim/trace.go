@@ -1,0 +1,181 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"vpcsim/internal/probe"
+)
+
+// tracer answers probes: from a file, or in a running lab.
+type tracer func(context.Context, probe.Query) (*probe.Answer, error)
+
+func (a *app) trace() *cobra.Command {
+	var q probe.Query
+	var topo, lab, batch, protocol string
+	cmd := &cobra.Command{
+		Use: "trace --from A --to B --port N", Short: "what would become of a packet, and of the answer to it",
+		Long: "Tells every step that a packet would meet, forward and return. With -t it needs neither root nor a running lab.\n" +
+			"A is an ENI id, an instance, an internet host, a private address or internet:ADDRESS; B an address or a name, S3's included.\n" +
+			"Without -t and -n it asks the only running lab, or else the only *.vpc.yml of the folder.\n\n" +
+			"--batch reads a JSON object per line ({\"id\",\"from\",\"to\",\"protocol\",\"port\",\"source_port\"}) and writes one per line; a line that\n" +
+			"cannot be answered gives {\"id\",\"error\"}.\n\n" +
+			"Exit code: 0 if packet and answer are delivered, 1 if one is dropped; with --batch 0 if every line was answered.",
+		Example: "  vpcsim trace -t lab.vpc.yml --from app --to s3.us-east-1.amazonaws.com --port 443\n" +
+			"  vpcsim trace --from internet:192.0.2.1 --to 198.51.100.10 --proto icmp",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			trace, err := a.tracer(cmd.Context(), topo, lab, batch)
+			if err != nil {
+				return err
+			}
+			if batch != "" {
+				return a.batch(cmd.Context(), trace, batch)
+			}
+			q.Protocol = probe.Protocol(protocol)
+			answer, err := trace(cmd.Context(), q)
+			if err != nil {
+				return err
+			}
+			return a.printTrace(answer)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&q.From, "from", "", "who sends")
+	f.StringVar(&q.To, "to", "", "who is sent to")
+	f.StringVar(&protocol, "proto", "tcp", "tcp, udp, icmp or a number")
+	f.Uint16Var(&q.Port, "port", 0, "destination port")
+	f.Uint16Var(&q.SourcePort, "source-port", 0, "source port (default 49152)")
+	f.StringVarP(&topo, "topo", "t", "", "topology file, - for standard input")
+	f.StringVarP(&lab, "name", "n", "", "running lab")
+	f.StringVar(&batch, "batch", "", "file of questions, one JSON object per line, - for standard input")
+	cmd.MarkFlagsMutuallyExclusive("topo", "name")
+	cmd.MarkFlagsMutuallyExclusive("batch", "from")
+	cmd.MarkFlagsMutuallyExclusive("batch", "to")
+	return cmd
+}
+
+// tracer finds who answers: the file or lab that was named, else the only lab that runs, else the only file of the folder.
+func (a *app) tracer(ctx context.Context, topo, name, batch string) (tracer, error) {
+	if topo == "-" && batch == "-" {
+		return nil, usage("-t - and --batch -: standard input can be only one of them")
+	}
+	if running, _ := running(); name != "" || topo == "" && len(running) == 1 {
+		client, err := a.client(name)
+		if err != nil {
+			return nil, err
+		}
+		return client.Trace, nil
+	}
+	file, err := find(topo)
+	if err != nil {
+		return nil, err
+	}
+	in, err := a.read(file)
+	if err != nil {
+		return nil, err
+	}
+	offline, err := probe.New(in.network)
+	if err != nil {
+		return nil, err
+	}
+	return func(_ context.Context, q probe.Query) (*probe.Answer, error) { return offline.Trace(q) }, nil
+}
+
+// maxBatchLine is how long a line of a batch may be, in bytes.
+const maxBatchLine = 1 << 20
+
+// batchError answers a line that is no question.
+type batchError struct {
+	ID    json.RawMessage `json:"id,omitempty"`
+	Error string          `json:"error"`
+}
+
+// batch answers every line of a file.
+func (a *app) batch(ctx context.Context, trace tracer, path string) error {
+	from := a.stdin
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return fileError(err)
+		}
+		defer f.Close()
+		from = f
+	}
+	lines := bufio.NewScanner(from)
+	lines.Buffer(nil, maxBatchLine)
+	unanswered := 0
+	for lines.Scan() {
+		if strings.TrimSpace(lines.Text()) == "" {
+			continue
+		}
+		answer, ok := answerLine(ctx, trace, lines.Bytes())
+		if !ok {
+			unanswered++
+		}
+		text, err := toJSON(answer, "")
+		if err != nil {
+			return err
+		}
+		if _, err := a.stdout.Write(text); err != nil {
+			return err
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return usage("%s: %w", path, err)
+	}
+	if unanswered > 0 {
+		return usage("%s: %s not answered", path, plural(unanswered, "line"))
+	}
+	return nil
+}
+
+func answerLine(ctx context.Context, trace tracer, line []byte) (answer any, ok bool) {
+	var q probe.Query
+	if err := json.Unmarshal(line, &q); err != nil {
+		return batchError{ID: q.ID, Error: err.Error()}, false
+	}
+	found, err := trace(ctx, q)
+	if err != nil {
+		return batchError{ID: q.ID, Error: err.Error()}, false
+	}
+	return found, true
+}
+
+// printTrace prints one answer; it is an exit with 1 if something was dropped.
+func (a *app) printTrace(t *probe.Answer) error {
+	err := a.print(t, func(w io.Writer) {
+		a.traceTable(w, "forward", t)
+		if t.Return != nil {
+			fmt.Fprintln(w)
+			a.traceTable(w, "return", t.Return)
+		}
+	})
+	if err == nil && !t.Both() {
+		err = &exit{code: exitFailed}
+	}
+	return err
+}
+
+func (a *app) traceTable(w io.Writer, way string, t *probe.Answer) {
+	fmt.Fprintf(w, "%s: %s -> %s %s", way, t.From, t.To, t.Protocol)
+	if t.Port != 0 {
+		fmt.Fprintf(w, " port %d", t.Port)
+	}
+	fmt.Fprintln(w)
+	for _, s := range t.Steps {
+		row(w, "  "+s.Stage, s.Where, s.Src+" -> "+s.Dst, s.Rule)
+	}
+	if t.Verdict == probe.Delivered {
+		fmt.Fprintf(w, "  %s at %s, which sees %s\n", paint(a.stdout, green, "delivered"), t.Where, t.SourceAtDestination)
+		return
+	}
+	fmt.Fprintf(w, "  %s by %s: %s\n", paint(a.stdout, red, "dropped"), t.By, t.Reason)
+}

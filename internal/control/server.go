@@ -1,0 +1,300 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"vpcsim/dataplane/port"
+	"vpcsim/internal/probe"
+	"vpcsim/topology"
+)
+
+// The control socket is how the command line reaches a standing lab: a Unix stream socket in a directory that only its owner
+// may enter. The kernel tells who connects (SO_PEERCRED), and nobody but the lab's own user is heard.
+//
+//	client -> {"version":1,"verb":"change","change":{"DeleteVpcEndpoints":{"Name":"s3"}}}
+//	client <- {"version":1,"result":{"ChangeId":"change-1",…}}
+//	   or  <- {"version":1,"error":"no endpoint s3 …","code":2}
+//
+// One line of JSON asks, one answers, and the connection is closed. The verbs are the constants below. Two of them answer
+// with more lines: events with one per event, exec (server_exec.go) with one when the command runs and one when it has
+// ended. The code is the exit code that the command line ends with.
+//
+// State: the server owns its listener and one goroutine per connection, each of which lives as long as its connection.
+// A client that sends garbage gets an error; one that sends too much, or nothing, is disconnected.
+
+// protocolVersion is raised when old clients or servers would misunderstand.
+const protocolVersion = 1
+
+const (
+	maxRequest  = 4 << 20          // bytes of a line; the environment of exec is the largest part (Linux permits 2 MiB)
+	readLimit   = 10 * time.Second // for a request to come
+	writeLimit  = 10 * time.Second // for an answer to be taken
+	maxSessions = 256              // connections at a time; others wait
+)
+
+// The verbs of the control socket.
+const (
+	verbDescribe = "describe" // the network: Description
+	verbFlows    = "flows"    // the flow table: Flows
+	verbDrops    = "drops"    // the counters: Counters
+	verbChange   = "change"   // make a change, or only check it: ChangeResult
+	verbTrace    = "trace"    // answer a probe: probe.Answer
+	verbEvents   = "events"   // Event, many
+	verbExec     = "exec"     // run a command: Started, then Exited
+	verbDown     = "down"     // end the lab
+)
+
+// request is one line from a client.
+type request struct {
+	Version int          `json:"version"`
+	Verb    string       `json:"verb"`
+	Change  *Change      `json:"change,omitempty"`
+	DryRun  bool         `json:"dry_run,omitempty"`
+	Probe   *probe.Query `json:"probe,omitempty"`
+	Since   int          `json:"since,omitempty"`
+	Follow  bool         `json:"follow,omitempty"`
+	Exec    *Exec        `json:"exec,omitempty"`
+}
+
+// response is one line to a client.
+type response struct {
+	Version int             `json:"version"`
+	Error   string          `json:"error,omitempty"`
+	Code    int             `json:"code,omitempty"` // exit code, with Error
+	Result  json.RawMessage `json:"result,omitempty"`
+}
+
+// Server answers on a lab's control socket.
+type Server struct {
+	lab      *Lab
+	listener *net.UnixListener
+	uid      uint32
+	down     chan struct{} // closed when a client asks to end the lab
+	downOnce sync.Once
+	open     context.Context // done when the server is closed
+	shut     context.CancelFunc
+	sessions sync.WaitGroup
+}
+
+// Serve makes the socket at path and answers there until Close.
+func Serve(lab *Lab, path string) (*Server, error) {
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	s := &Server{lab: lab, listener: l, uid: uint32(os.Getuid()), down: make(chan struct{})}
+	s.open, s.shut = context.WithCancel(context.Background())
+	s.sessions.Go(s.accept)
+	return s, nil
+}
+
+// Down is closed when a client asks for the end of the lab, which is then the caller's to bring about.
+func (s *Server) Down() <-chan struct{} { return s.down }
+
+// Close takes no more requests, waits for those that are being answered, and removes the socket. Streams of events end; commands
+// that run on behalf of clients do not hold it up.
+func (s *Server) Close() error {
+	err := s.listener.Close()
+	s.shut()
+	s.sessions.Wait()
+	return err
+}
+
+func (s *Server) accept() {
+	slots := make(chan struct{}, maxSessions)
+	for {
+		conn, err := s.listener.AcceptUnix()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil: // too many open files, most likely: the others' closing mends it
+			time.Sleep(10 * time.Millisecond)
+			continue
+		}
+		slots <- struct{}{}
+		s.sessions.Go(func() {
+			defer func() { <-slots }()
+			s.serve(newSession(conn))
+		})
+	}
+}
+
+// serve answers one connection.
+func (s *Server) serve(c *session) {
+	defer c.close()
+	defer context.AfterFunc(s.open, func() { _ = c.conn.CloseRead() })()
+	if err := s.admit(c.conn); err != nil {
+		c.fail(err)
+		return
+	}
+	var q request
+	line, err := c.line()
+	if err == nil {
+		err = json.Unmarshal(line, &q)
+	}
+	if err == nil && q.Version != protocolVersion {
+		err = fmt.Errorf("the lab speaks version %d of the control protocol, the request version %d: use the vpcsim that started the lab", protocolVersion, q.Version)
+	}
+	if err != nil {
+		c.fail(fmt.Errorf("request: %w", err))
+		return
+	}
+	if err := s.answer(c, q); err != nil {
+		c.fail(err)
+	}
+}
+
+// admit hears nobody but the lab's own user. Inside a user namespace the kernel shows everybody else as the overflow user.
+func (s *Server) admit(conn *net.UnixConn) error {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var peer *unix.Ucred
+	var credErr error
+	if err := raw.Control(func(fd uintptr) {
+		peer, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	}); err != nil {
+		return err
+	}
+	if credErr != nil {
+		return fmt.Errorf("cannot tell who is connecting: %w", credErr)
+	}
+	if peer.Uid != s.uid {
+		return errors.New("this lab belongs to another user")
+	}
+	return nil
+}
+
+// answer does what is asked. An error is told to the client.
+func (s *Server) answer(c *session, q request) error {
+	switch q.Verb {
+	case verbDescribe:
+		return c.send(Describe(s.lab.Network()))
+	case verbFlows:
+		return c.send(s.lab.flows())
+	case verbDrops:
+		return c.send(s.lab.counters())
+	case verbChange:
+		if q.Change == nil {
+			return errors.New("change: nothing to change")
+		}
+		done, err := s.lab.change(*q.Change, q.DryRun)
+		if err != nil {
+			return err
+		}
+		return c.send(done)
+	case verbTrace:
+		if q.Probe == nil {
+			return errors.New("trace: no probe")
+		}
+		a, err := s.lab.tracer().Trace(*q.Probe)
+		if err != nil {
+			return err
+		}
+		return c.send(a)
+	case verbEvents:
+		return s.events(c, q.Since, q.Follow)
+	case verbExec:
+		return s.exec(c, q.Exec)
+	case verbDown:
+		s.downOnce.Do(func() { close(s.down) })
+		return c.send(struct{}{})
+	}
+	return fmt.Errorf("unknown verb %q", q.Verb)
+}
+
+// events sends the events from number since on; with follow, also those to come, until the client or the lab ends.
+func (s *Server) events(c *session, since int, follow bool) error {
+	gone := c.hangUp()
+	for {
+		events, next, more := s.lab.Events.Since(since)
+		for _, e := range events {
+			if err := c.send(e); err != nil {
+				return err
+			}
+		}
+		since = next
+		if !follow {
+			return nil
+		}
+		select {
+		case <-more:
+		case <-gone:
+			return nil
+		case <-s.open.Done():
+			return nil
+		}
+	}
+}
+
+// tracer returns a tracer of the lab as it is: network and snapshot of the same change.
+func (l *Lab) tracer() *probe.Tracer {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return &probe.Tracer{Network: l.network, Snapshot: l.router.Snapshot(), Flows: l.router}
+}
+
+// ChangeResult tells a client what a change did, or with DryRun that it could be made.
+type ChangeResult struct {
+	ChangeID    string    `json:"ChangeId"`
+	CommittedAt time.Time `json:"CommittedAt"`
+	DryRun      bool      `json:"DryRun"`
+	Flows       []Event   `json:"Flows"` // what the change did to open flows, first drop first
+}
+
+func (l *Lab) change(c Change, dryRun bool) (*ChangeResult, error) {
+	if dryRun {
+		return &ChangeResult{DryRun: true, Flows: []Event{}}, l.check(c)
+	}
+	done, err := l.Change(c)
+	if err != nil {
+		return nil, err
+	}
+	return &ChangeResult{ChangeID: done.ID, CommittedAt: l.wall(done.At), Flows: append([]Event{}, done.Flows...)}, nil
+}
+
+// check says what is wrong with a change without making it.
+func (l *Lab) check(c Change) error {
+	e, err := c.edit()
+	if err != nil {
+		return err
+	}
+	spec := l.Spec()
+	if err := e.apply(spec); err != nil {
+		return fmt.Errorf("%s: %w", e.action, err)
+	}
+	if _, err := topology.Resolve(spec, nil); err != nil {
+		return fmt.Errorf("%s: %w", e.action, err)
+	}
+	return nil
+}
+
+// codeOf is the exit code for an error: what the machine cannot do is not the user's mistake.
+func codeOf(err error) int {
+	if errors.As(err, new(*port.Unsupported)) {
+		return 3
+	}
+	return 2
+}
+
+// ignoreClosed leaves out the error of writing to a client that went away.
+func ignoreClosed(err error) error {
+	if errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) || errors.Is(err, io.ErrClosedPipe) || errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil
+	}
+	return err
+}
