@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vpcsim/dataplane/capture"
-	"vpcsim/internal/control"
+	"vpcsim/internal/monotonic"
 	"vpcsim/internal/scenario"
 	"vpcsim/topology"
 	"vpcsim/topology/host"
@@ -68,7 +68,7 @@ func (p *player) play(ctx context.Context, f *scenario.File, source *topology.So
 		return err
 	}
 	if record != nil {
-		o.Recorder = capture.NewRecorder(record, control.Now())
+		o.Recorder = capture.NewRecorder(record, monotonic.Now())
 	}
 	executable, err := os.Executable()
 	if err != nil {

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vpcsim/endpoint"
+	"vpcsim/internal/monotonic"
 )
 
 // maxRecords is how many connections the log remembers.
@@ -102,7 +103,7 @@ func (l *connectionLog) add(peer, local netip.AddrPort, origin endpoint.Origin) 
 	if len(l.records) >= l.limit {
 		l.forget(len(l.records) - l.limit*9/10)
 	}
-	r.opened = monotonic()
+	r.opened = monotonic.Now()
 	l.records = append(l.records, r)
 	return r
 }
@@ -183,7 +184,7 @@ func (c *conn) Write(p []byte) (int, error) {
 func (c *conn) CloseWrite() error { return c.tcp.CloseWrite() }
 
 func (c *conn) Close() error {
-	c.record.closed.CompareAndSwap(0, monotonic())
+	c.record.closed.CompareAndSwap(0, monotonic.Now())
 	return c.Conn.Close()
 }
 
@@ -200,11 +201,4 @@ func countRequest(ctx context.Context) {
 
 func unmap(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
-}
-
-// monotonic is CLOCK_MONOTONIC in nanoseconds: the clock that all processes of the machine share.
-func monotonic() int64 {
-	var ts unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) // can't fail: the clock exists and ts is ours
-	return ts.Nano()
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vpcsim/endpoint"
+	"vpcsim/internal/monotonic"
 )
 
 // closedRecord returns the record of a client's connection once S3 itself has closed its end.
@@ -29,7 +30,7 @@ func closedRecord(t *testing.T, s *Service, e *testEdge, client net.Addr) Connec
 func TestARecordTellsWhatS3Saw(t *testing.T) {
 	s := newService(t, Config{Buckets: []Bucket{{Name: "data", Objects: []Object{{Key: "k", Content: make([]byte, 5000)}}}}})
 	e := serve(t, s, endpoint.Origin{})
-	before := monotonic()
+	before := monotonic.Now()
 	c, err := net.Dial("tcp", e.addr.String())
 	require.NoError(t, err)
 	defer c.Close()

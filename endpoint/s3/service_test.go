@@ -155,9 +155,11 @@ func TestMultipartUpload(t *testing.T) {
 	part := strings.Repeat("x", 20<<10)
 
 	_, body := e.do(t, "POST", url+"?uploads", "")
-	var begun struct{ UploadId string }
+	var begun struct {
+		UploadID string `xml:"UploadId"`
+	}
 	require.NoError(t, xml.Unmarshal([]byte(body), &begun))
-	id := "&uploadId=" + begun.UploadId
+	id := "&uploadId=" + begun.UploadID
 
 	first, _ := e.do(t, "PUT", url+"?partNumber=1"+id, part)
 	second, _ := e.do(t, "PUT", url+"?partNumber=2"+id, "tail")

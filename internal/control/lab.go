@@ -18,11 +18,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"vpcsim/dataplane"
 	"vpcsim/dataplane/capture"
 	"vpcsim/endpoint/s3"
+	"vpcsim/internal/monotonic"
 	"vpcsim/topology"
 	"vpcsim/topology/compile"
 	"vpcsim/topology/host"
@@ -85,12 +84,12 @@ func Start(spec *topology.Spec, src *topology.Source, o Options) (*Lab, error) {
 	}
 	l := &Lab{
 		Events: newLog(), options: o, spec: spec.Clone(), nodes: map[string]*node{}, neighbours: map[string]*atomic.Pointer[neighbours]{},
-		began: time.Now().Add(-time.Duration(Now())),
+		began: time.Now().Add(-time.Duration(monotonic.Now())),
 	}
 	if l.s3, err = s3.New(storeOf(network)); err != nil {
 		return nil, err
 	}
-	l.router = dataplane.NewRouter(dataplane.Config{Mode: o.Mode, Now: Now, OnFlow: l.onFlow, Recorder: o.Recorder})
+	l.router = dataplane.NewRouter(dataplane.Config{Mode: o.Mode, Now: monotonic.Now, OnFlow: l.onFlow, Recorder: o.Recorder})
 	if err := bindNames(network); err != nil {
 		return nil, err
 	}
@@ -98,15 +97,6 @@ func Start(spec *topology.Spec, src *topology.Source, o Options) (*Lab, error) {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
-}
-
-// Now returns the monotonic time in nanoseconds by the clock that workloads use too.
-func Now() int64 {
-	var t unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
-		panic("control: no monotonic clock: " + err.Error()) // cannot happen on Linux
-	}
-	return t.Nano()
 }
 
 // bindNames gives the lab's processes its own names: S3's in /etc/hosts, and no name server, so that a name that nobody

@@ -86,12 +86,13 @@ type Server struct {
 	sessions sync.WaitGroup
 }
 
-// Serve makes the socket at path and answers there until Close.
+// Serve makes the socket at path and answers there until Close. Removing the socket's file afterwards is the caller's.
 func Serve(lab *Lab, path string) (*Server, error) {
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
+	l.SetUnlinkOnClose(false) // by then the path may be another lab's
 	if err := os.Chmod(path, 0o600); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
@@ -104,7 +105,7 @@ func Serve(lab *Lab, path string) (*Server, error) {
 // Down is closed when a client asks for the end of the lab, which is then the caller's to bring about.
 func (s *Server) Down() <-chan struct{} { return s.down }
 
-// Close takes no more requests, waits for those that are being answered, and removes the socket. Streams of events end; commands
+// Close takes no more requests, and waits for those that are being answered. Streams of events end; commands
 // that run on behalf of clients do not hold it up.
 func (s *Server) Close() error {
 	err := s.listener.Close()

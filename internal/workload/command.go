@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os/exec"
 	"time"
+
+	"vpcsim/internal/monotonic"
 )
 
 // commandOutput is how much of a command's output is kept.
@@ -42,14 +44,14 @@ func StartCommand(start func(*exec.Cmd) error, argv []string) (*Command, error) 
 	output := &boundedBuffer{limit: commandOutput}
 	c.cmd.Stdout, c.cmd.Stderr = output, output
 	c.cmd.WaitDelay = pipeDelay
-	c.result.Started = Monotonic()
+	c.result.Started = monotonic.Now()
 	if err := start(c.cmd); err != nil {
 		return nil, fmt.Errorf("command %s: %w", argv[0], err)
 	}
 	go func() {
 		defer close(c.done)
 		err := c.cmd.Wait()
-		c.result.Ended = Monotonic()
+		c.result.Ended = monotonic.Now()
 		c.result.Output = output.String()
 		c.result.ExitCode = c.cmd.ProcessState.ExitCode()
 		var exit *exec.ExitError

@@ -16,6 +16,8 @@ import (
 	"net"
 	"os"
 	"time"
+
+	"vpcsim/internal/monotonic"
 )
 
 // progressEvery is the least time between two Progress events.
@@ -42,7 +44,7 @@ func (w *wire) Read(p []byte) (int, error) {
 		w.arm()
 		n, err := w.tcp.Read(p)
 		if n > 0 {
-			w.lastOK, w.firstWrite = Monotonic(), 0
+			w.lastOK, w.firstWrite = monotonic.Now(), 0
 			w.moved(n, !w.sends)
 			return n, nil
 		}
@@ -54,7 +56,7 @@ func (w *wire) Read(p []byte) (int, error) {
 
 // Write writes all of p, however long it takes.
 func (w *wire) Write(p []byte) (int, error) {
-	w.lastWrite = Monotonic()
+	w.lastWrite = monotonic.Now()
 	if w.firstWrite == 0 {
 		w.firstWrite = w.lastWrite
 	}
@@ -113,7 +115,7 @@ func (w *wire) moved(n int, counts bool) {
 		w.stalled = false
 		w.out.report(w.event(Resumed))
 	}
-	if counts && Monotonic()-w.lastProgress >= int64(progressEvery) {
+	if counts && monotonic.Now()-w.lastProgress >= int64(progressEvery) {
 		w.lastProgress = w.out.report(w.event(Progress))
 	}
 }

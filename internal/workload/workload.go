@@ -32,6 +32,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"vpcsim/internal/monotonic"
 )
 
 // The kinds of workload.
@@ -202,16 +204,9 @@ type reporter struct {
 func (r *reporter) report(e Event) int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e.Time = Monotonic()
+	e.Time = monotonic.Now()
 	_ = r.enc.Encode(e)
 	return e.Time
-}
-
-// Monotonic is CLOCK_MONOTONIC in nanoseconds, the clock of all events and of all processes of the machine.
-func Monotonic() int64 {
-	var ts unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) // can't fail: the clock exists and ts is ours
-	return ts.Nano()
 }
 
 // errnoName names the kernel's error inside err; empty if there is none.

@@ -16,6 +16,7 @@ import (
 
 	"vpcsim/endpoint"
 	"vpcsim/endpoint/s3"
+	"vpcsim/internal/monotonic"
 )
 
 // TestMain makes the test binary a stand-in for our executable: run with the verb, it is the workload.
@@ -239,7 +240,7 @@ func TestAResetIsReportedByItsName(t *testing.T) {
 				send(t, c, tc.answer)
 				w.until(t, Progress)
 			}
-			resetAt := Monotonic()
+			resetAt := monotonic.Now()
 			reset(t, c)
 			e, _ := w.until(t, Error)
 			if e.Errno != "ECONNRESET" || !strings.Contains(e.Error, "reset") || e.Time < resetAt {
