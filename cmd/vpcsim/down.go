@@ -72,7 +72,7 @@ func (a *app) end(ctx context.Context, p place) error {
 		return err
 	}
 	defer lock.Close()
-	if err := p.clear(); err != nil {
+	if err := p.clear(lock); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.stdout, "lab %s is down\n", p.name)

@@ -124,20 +124,12 @@ func execTerminal(ctx context.Context, client control.Client, e control.Exec) (i
 		return 0, err
 	}
 	defer master.Close()
-	resized := make(chan os.Signal, 1)
-	signal.Notify(resized, unix.SIGWINCH)
-	defer signal.Stop(resized)
-	resized <- unix.SIGWINCH
-	go func() {
-		for range resized {
-			_ = pty.InheritSize(os.Stdin, master) // a terminal of another size is no reason to stop
-		}
-	}()
 	state, err := term.MakeRaw(int(os.Stdin.Fd()))
 	if err != nil {
 		return 0, errors.Join(err, slave.Close())
 	}
 	defer func() { _ = term.Restore(int(os.Stdin.Fd()), state) }()
+	defer followSize(master)()
 	go func() { _, _ = io.Copy(master, os.Stdin) }()
 	shown := make(chan struct{})
 	go func() {
@@ -149,4 +141,21 @@ func execTerminal(ctx context.Context, client control.Client, e control.Exec) (i
 	_ = slave.Close()
 	<-shown
 	return code, err
+}
+
+// followSize gives a terminal the size of ours, now and whenever ours changes, until stop. That it may have another is no reason
+// to end.
+func followSize(master *os.File) (stop func()) {
+	_ = pty.InheritSize(os.Stdin, master)
+	resized := make(chan os.Signal, 1)
+	signal.Notify(resized, unix.SIGWINCH)
+	go func() {
+		for range resized {
+			_ = pty.InheritSize(os.Stdin, master)
+		}
+	}()
+	return func() {
+		signal.Stop(resized)
+		close(resized)
+	}
 }

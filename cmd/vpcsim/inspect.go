@@ -70,28 +70,32 @@ func (a *app) show(ctx context.Context, client control.Client, what string) erro
 	if err != nil {
 		return err
 	}
+	return a.showNetwork(d, what)
+}
+
+// showNetwork shows the part of a network that is asked for, or all of it.
+func (a *app) showNetwork(d *control.Description, what string) error {
 	switch what {
 	case "vpcs":
 		value := map[string]any{"Vpcs": d.Vpcs, "Subnets": d.Subnets, "Instances": d.Instances}
-		return a.print(value, func(w io.Writer) {
-			vpcTable(w, d)
-			fmt.Fprintln(w)
-			subnetTable(w, d)
-			fmt.Fprintln(w)
-			instanceTable(w, d)
-		})
+		return a.print(value, func(w io.Writer) { tables(w, d, vpcTable, subnetTable, instanceTable) })
 	case "routes":
 		return a.print(map[string]any{"RouteTables": d.RouteTables}, func(w io.Writer) { routeTable(w, d, "") })
 	case "endpoints":
 		return a.print(map[string]any{"VpcEndpoints": d.VpcEndpoints}, func(w io.Writer) { endpointTable(w, d) })
 	}
-	return a.print(d, func(w io.Writer) {
-		for _, table := range []func(io.Writer, *control.Description){vpcTable, subnetTable, instanceTable, endpointTable} {
-			table(w, d)
+	routes := func(w io.Writer, d *control.Description) { routeTable(w, d, "") }
+	return a.print(d, func(w io.Writer) { tables(w, d, vpcTable, subnetTable, instanceTable, endpointTable, routes) })
+}
+
+// tables writes several tables with empty lines in between.
+func tables(w io.Writer, d *control.Description, all ...func(io.Writer, *control.Description)) {
+	for i, table := range all {
+		if i > 0 {
 			fmt.Fprintln(w)
 		}
-		routeTable(w, d, "")
-	})
+		table(w, d)
+	}
 }
 
 func vpcTable(w io.Writer, d *control.Description) {

@@ -163,11 +163,15 @@ func (p place) isLock(f *os.File) bool {
 	return err == nil && os.SameFile(named, opened)
 }
 
-// clear removes the place. The caller holds the lock.
-func (p place) clear() error {
+// clear removes the place, if the lock that the caller holds is still its lock: else it is another's by now, or nobody's. Once the
+// lock file has gone the place is anybody's who makes a new one, so the directories go only if they are empty.
+func (p place) clear(lock *os.File) error {
+	if !p.isLock(lock) {
+		return nil
+	}
 	err := errors.Join(ignoreMissing(os.Remove(p.socket())), ignoreMissing(os.Remove(p.log())), ignoreMissing(os.Remove(p.lock())))
-	err = errors.Join(err, ignoreMissing(os.Remove(p.dir)))
-	_ = os.Remove(filepath.Dir(p.dir)) // works if that was the last lab
+	_ = os.Remove(p.dir)
+	_ = os.Remove(filepath.Dir(p.dir))
 	return err
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -37,16 +38,21 @@ var lacking = sync.OnceValue(func() string {
 // TestScripts runs testdata/script/*.txtar. Those named lab-… start labs.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir:           "testdata/script",
+		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "", // writes what is into what should be, for review
 		Setup: func(env *testscript.Env) error {
 			if strings.HasPrefix(filepath.Base(env.WorkDir), "script-lab-") && lacking() != "" {
 				env.T().Skip("no labs on this machine: ", lacking())
 			}
 			// A socket's path is short, and the test's folder may not be.
 			dir, err := os.MkdirTemp("/tmp", "vpcsim")
-			env.Defer(func() { _ = os.RemoveAll(dir) })
+			env.Defer(func() {
+				down := exec.Command("vpcsim", "down", "--all") // the labs of a script that failed
+				down.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+dir)
+				_ = down.Run()
+				_ = os.RemoveAll(dir)
+			})
 			env.Setenv("XDG_RUNTIME_DIR", dir)
-			env.Setenv("UID", strconv.Itoa(os.Getuid()))
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -93,7 +99,7 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// checkGone checks that a lab has left no file and, by the number that its lock file had, no process.
+// checkGone checks that labs have left no file.
 func checkGone(ts *testscript.TestScript, _ bool, _ []string) {
 	entries, err := filepath.Glob(filepath.Join(ts.Getenv("XDG_RUNTIME_DIR"), "*"))
 	ts.Check(err)
@@ -155,7 +161,7 @@ func TestPlaces(t *testing.T) {
 		}
 		taken <- err
 	}()
-	require.NoError(t, p.clear())
+	require.NoError(t, p.clear(lock))
 	require.NoDirExists(t, p.dir)
 	require.NoError(t, lock.Close())
 	require.NoError(t, <-taken, "a place that is removed under the one who waits is made anew")

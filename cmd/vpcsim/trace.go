@@ -17,17 +17,18 @@ import (
 // tracer answers probes: from a file, or in a running lab.
 type tracer func(context.Context, probe.Query) (*probe.Answer, error)
 
+const traceHelp = "Tells every step that a packet would meet, forward and return. With -t it needs neither root nor a running lab.\n" +
+	"A is an ENI id, an instance, an internet host, a private address or internet:ADDRESS; B an address or a name, S3's included.\n" +
+	"Without -t and -n it asks the only running lab, or else the only *.vpc.yml of the folder.\n\n" +
+	"--batch reads a JSON object per line ({\"id\",\"from\",\"to\",\"protocol\",\"port\",\"source_port\"}) and writes one per line; a line that\n" +
+	"cannot be answered gives {\"id\",\"error\"}.\n\n" +
+	"Exit code: 0 if packet and answer are delivered, 1 if one is dropped; with --batch 0 if every line was answered."
+
 func (a *app) trace() *cobra.Command {
 	var q probe.Query
 	var topo, lab, batch, protocol string
 	cmd := &cobra.Command{
-		Use: "trace --from A --to B --port N", Short: "what would become of a packet, and of the answer to it",
-		Long: "Tells every step that a packet would meet, forward and return. With -t it needs neither root nor a running lab.\n" +
-			"A is an ENI id, an instance, an internet host, a private address or internet:ADDRESS; B an address or a name, S3's included.\n" +
-			"Without -t and -n it asks the only running lab, or else the only *.vpc.yml of the folder.\n\n" +
-			"--batch reads a JSON object per line ({\"id\",\"from\",\"to\",\"protocol\",\"port\",\"source_port\"}) and writes one per line; a line that\n" +
-			"cannot be answered gives {\"id\",\"error\"}.\n\n" +
-			"Exit code: 0 if packet and answer are delivered, 1 if one is dropped; with --batch 0 if every line was answered.",
+		Use: "trace --from A --to B --port N", Short: "what would become of a packet, and of the answer to it", Long: traceHelp,
 		Example: "  vpcsim trace -t lab.vpc.yml --from app --to s3.us-east-1.amazonaws.com --port 443\n" +
 			"  vpcsim trace --from internet:192.0.2.1 --to 198.51.100.10 --proto icmp",
 		Args: cobra.NoArgs,

@@ -112,7 +112,7 @@ func (a *app) runUp(ctx context.Context, file string, o upOptions) error {
 	defer lock.Close()
 	l := launch{app: a, place: p, lock: lock, in: in, record: record{Pid: os.Getpid(), PidNamespace: pidNamespace(), Started: time.Now(), File: in.name}}
 	if err := l.record.write(lock); err != nil {
-		return errors.Join(err, p.clear())
+		return errors.Join(err, p.clear(lock))
 	}
 	if o.detach {
 		err = l.background(ctx)
@@ -120,7 +120,7 @@ func (a *app) runUp(ctx context.Context, file string, o upOptions) error {
 		err = l.foreground()
 	}
 	if err != nil {
-		err = errors.Join(err, p.clear())
+		err = errors.Join(err, p.clear(lock))
 	}
 	return err
 }
@@ -262,22 +262,22 @@ func (a *app) live(ctx context.Context, in *input, inputErr error, o control.Opt
 	p := place{name: filepath.Base(dir), dir: dir}
 	unix.CloseOnExec(lockFD)
 	unix.CloseOnExec(reportFD)
-	report := os.NewFile(reportFD, "report")
+	lock, report := os.NewFile(lockFD, "lock"), os.NewFile(reportFD, "report")
 	err := inputErr
 	if err == nil {
 		err = a.confine(host.Options{})
 	}
 	if err == nil {
-		err = a.hold(ctx, p, in, o, report)
+		err = a.hold(ctx, p, lock, in, o, report)
 	}
 	if err != nil {
 		_ = json.NewEncoder(report).Encode(failed(err)) // nobody reads it any more if the lab was ready
 	}
-	return errors.Join(err, p.clear())
+	return errors.Join(err, p.clear(lock))
 }
 
 // hold builds the lab and holds it until a signal, or until a client asks for its end.
-func (a *app) hold(ctx context.Context, p place, in *input, o control.Options, report *os.File) (err error) {
+func (a *app) hold(ctx context.Context, p place, lock *os.File, in *input, o control.Options, report *os.File) (err error) {
 	source := in.source
 	if in.scenario != nil {
 		source = source.Under("topology")
@@ -300,9 +300,25 @@ func (a *app) hold(ctx context.Context, p place, in *input, o control.Options, r
 	select {
 	case <-ctx.Done():
 	case <-server.Down():
+	case <-p.lost(lock):
+		a.say("%s was removed: nobody can reach the lab any more", p.lock())
 	}
 	a.say("lab %s ends", p.name)
 	return nil
+}
+
+// lost returns a channel that is closed when the lock file's name no longer leads to the lock that we hold, as when the
+// user's runtime directory is removed at logout.
+func (p place) lost(lock *os.File) <-chan struct{} {
+	const look = time.Second
+	lost := make(chan struct{})
+	go func() {
+		defer close(lost)
+		for p.isLock(lock) {
+			time.Sleep(look)
+		}
+	}()
+	return lost
 }
 
 // failed puts an error into the report.
