@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/net/icmp"
+	"golang.org/x/net/ipv4"
 
 	"vpcsim/dataplane"
 	"vpcsim/dataplane/drop"
@@ -320,6 +322,64 @@ func TestAChangeThatFailsChangesNothing(t *testing.T) {
 	}
 	if err := ask(conn); err != nil {
 		t.Errorf("the connection did not survive: %v", err)
+	}
+}
+
+// TestPingS3: a gateway endpoint carries ICMP echo, and a ping, which is no connection, simply goes the new way; it carries no
+// UDP (aws-semantics 3.2).
+func TestPingS3(t *testing.T) {
+	l := start(t, Options{})
+	ping := l.pinger(t, "app")
+	if err := ping("52.216.1.80", 1); err != nil {
+		t.Errorf("over the internet gateway: %v", err)
+	}
+	done, err := l.Change(createEndpoint)
+	require.NoError(t, err)
+	if len(done.Flows) != 1 || done.Flows[0].Event != FlowRerouted || done.Flows[0].SourceAfter != "10.0.1.10" {
+		t.Errorf("events %+v, want the one flow rerouted", done.Flows)
+	}
+	if err := ping("52.216.1.80", 2); err != nil {
+		t.Errorf("through the endpoint: %v", err)
+	}
+	var udp net.Conn
+	l.inside(t, "app", func() (err error) { udp, err = net.Dial("udp4", "52.216.1.80:443"); return err })
+	defer udp.Close()
+	_, err = udp.Write([]byte("quic?"))
+	require.NoError(t, err)
+	require.NoError(t, ping("52.216.1.80", 3)) // behind it on the same way, so that it has been judged
+	if n := l.Router().Counters().Drops[drop.EndpointProtocol]; n != 1 {
+		t.Errorf("%d packets dropped as %s, want the one datagram", n, drop.EndpointProtocol)
+	}
+}
+
+// pinger returns a function that sends one echo request from an instance and waits for the reply.
+func (l *Lab) pinger(t *testing.T, from string) func(to string, seq int) error {
+	var conn *icmp.PacketConn
+	l.inside(t, from, func() (err error) { conn, err = icmp.ListenPacket("ip4:icmp", "0.0.0.0"); return err })
+	t.Cleanup(func() { conn.Close() })
+	return func(to string, seq int) error {
+		request := icmp.Message{Type: ipv4.ICMPTypeEcho, Body: &icmp.Echo{ID: 7, Seq: seq, Data: []byte("vpcsim")}}
+		b, err := request.Marshal(nil)
+		if err != nil {
+			return err
+		}
+		if _, err := conn.WriteTo(b, &net.IPAddr{IP: net.ParseIP(to)}); err != nil {
+			return err
+		}
+		_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+		answer := make([]byte, 1500)
+		n, peer, err := conn.ReadFrom(answer)
+		if err != nil {
+			return err
+		}
+		m, err := icmp.ParseMessage(1, answer[:n])
+		if err != nil {
+			return err
+		}
+		if echo, ok := m.Body.(*icmp.Echo); m.Type != ipv4.ICMPTypeEchoReply || !ok || echo.Seq != seq || peer.String() != to {
+			return fmt.Errorf("answered by %s with %+v", peer, m)
+		}
+		return nil
 	}
 }
 
