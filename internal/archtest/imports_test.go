@@ -1,0 +1,186 @@
+package archtest
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// rule says what of ours a package may import, tests aside. What it may import by way of others follows from theirs.
+type rule struct {
+	pkg string
+	may []string
+	why string
+}
+
+// graph is the whole import graph, from the bottom up. A package that is not in it may not exist.
+var graph = []rule{
+	{"dataplane/drop", nil, "reasons are words; everybody gives them"},
+	{"dataplane/packet", nil, "bytes and their meaning; a leaf, so that it can be read and fuzzed alone"},
+	{"routing", nil, "prefixes and precedence; what a route leads to is the caller's type"},
+	{"topology", nil, "the user's words and AWS's rules about them; knows nothing of packets"},
+	{"internal/monotonic", nil, "the clock that all processes of a lab share"},
+
+	{"dataplane/conntrack", []string{"dataplane/packet"}, "a flow is opened by a packet; what becomes of it is decided above"},
+	{"dataplane/capture", []string{"dataplane/packet"}, "writes what it is handed; drop reasons reach it as text"},
+	{"dataplane/port", []string{"dataplane/packet"}, "moves datagrams and looks into none"},
+	{"dataplane/port/tap", []string{"dataplane/packet", "dataplane/port"}, "one port of several kinds"},
+
+	{
+		"dataplane", []string{"dataplane/capture", "dataplane/conntrack", "dataplane/drop", "dataplane/packet", "dataplane/port", "routing"},
+		"forwards over a graph it is given: neither topology nor a kind of gateway, which satisfy its Gateway without knowing it",
+	},
+	{"nat", []string{"dataplane/drop", "dataplane/packet"}, "a gateway rewrites a packet or refuses it"},
+	{
+		"endpoint", []string{"dataplane/drop", "dataplane/packet", "routing"},
+		"a gateway too; whether a source lies in its prefix list is a longest-prefix match",
+	},
+	{"endpoint/s3", []string{"endpoint", "internal/monotonic"}, "a service: sockets and HTTP, no packets"},
+
+	{
+		"topology/compile", []string{"dataplane", "dataplane/conntrack", "dataplane/drop", "endpoint", "nat", "routing", "topology"},
+		"the one place that sees the user's words and the data plane at once",
+	},
+	{"topology/host", []string{"dataplane/port", "dataplane/port/tap"}, "namespaces and processes; says what the machine can't as ports do"},
+
+	{"internal/probe", []string{"dataplane", "dataplane/drop", "dataplane/packet", "topology", "topology/compile"}, "a question in words, answered by Forward"},
+	{"internal/workload", []string{"internal/monotonic"}, "programs with sockets; they must not know that they are simulated"},
+	{
+		"internal/control", []string{
+			"dataplane", "dataplane/capture", "dataplane/conntrack", "dataplane/drop", "dataplane/packet", "dataplane/port", "dataplane/port/tap",
+			"endpoint", "endpoint/s3", "internal/monotonic", "internal/probe", "topology", "topology/compile", "topology/host",
+		},
+		"the one writer: it alone changes a running lab",
+	},
+	{
+		"internal/scenario", []string{"dataplane", "dataplane/capture", "dataplane/conntrack", "internal/control", "internal/workload", "topology"},
+		"plays a timeline through control, and judges what both ends saw",
+	},
+	{"internal/nstest", []string{"dataplane/port", "topology/host"}, "confines a test binary; for tests only"},
+	{
+		"cmd/vpcsim", []string{
+			"dataplane", "dataplane/capture", "dataplane/port",
+			"internal/control", "internal/monotonic", "internal/probe", "internal/scenario", "internal/workload", "topology", "topology/host",
+		},
+		"flags in, text out",
+	},
+}
+
+// users says which packages may import a module that is not ours; no package means tests only.
+type users struct {
+	module string
+	in     []string
+	why    string
+}
+
+var modules = []users{
+	{"github.com/vishvananda/netlink", []string{"topology/host"}, "whoever talks netlink changes the machine"},
+	{"github.com/google/gopacket", nil, "the slow obvious model in tests; per packet it costs ten times our decoder"},
+	{"github.com/rclone/gofakes3", []string{"endpoint/s3"}, "the S3 protocol, and nobody else's business"},
+	{"github.com/spf13/cobra", []string{"cmd/vpcsim"}, "the command line ends at cmd"},
+	{"github.com/spf13/pflag", []string{"cmd/vpcsim"}, "the command line ends at cmd"},
+	{"github.com/creack/pty", []string{"cmd/vpcsim"}, "terminals end at cmd"},
+	{"golang.org/x/term", []string{"cmd/vpcsim"}, "terminals end at cmd"},
+	{"go.yaml.in/yaml/v3", []string{"topology", "cmd/vpcsim"}, "one decoder for all files, and -o yaml"},
+	{
+		"golang.org/x/sys", []string{"cmd/vpcsim", "dataplane/port/tap", "endpoint/s3", "internal/control", "internal/monotonic", "internal/workload", "topology/host"},
+		"system calls, where there is a kernel to call",
+	},
+	{"golang.org/x/net", nil, "ICMP from a program's side; ours is in dataplane/packet"},
+	{"github.com/stretchr/testify", nil, "require, for the set-up of tests"},
+	{"github.com/rogpeppe/go-internal", nil, "txtar and testscript"},
+	{"github.com/santhosh-tekuri/jsonschema/v6", nil, "judges the published schema"},
+}
+
+func TestImportGraph(t *testing.T) {
+	files := source(t)
+	rules := map[string]rule{}
+	for _, r := range graph {
+		for _, p := range r.may {
+			if _, ok := rules[p]; !ok {
+				t.Errorf("%s may import %s, which does not stand above it in the table: arrows point down", r.pkg, p)
+			}
+		}
+		rules[r.pkg] = r
+	}
+	for _, f := range files {
+		r, known := rules[f.dir()]
+		if f.test {
+			continue
+		}
+		if !known {
+			t.Errorf("%s: package %s is not in the graph; give it a row with its reason", f.path, f.dir())
+		}
+		for _, i := range f.imports() {
+			if p, ours := strings.CutPrefix(i, module+"/"); ours && !slices.Contains(r.may, p) {
+				t.Errorf("%s imports %s; it may import %v: %s", f.path, p, r.may, r.why)
+			}
+		}
+	}
+	for _, r := range graph {
+		if !slices.Contains(packages(files), r.pkg) {
+			t.Errorf("the graph has a row for %s, which is not there", r.pkg)
+		}
+	}
+}
+
+func TestOnlyTestsImportNstest(t *testing.T) {
+	for _, f := range source(t) {
+		if !f.test && slices.Contains(f.imports(), module+"/internal/nstest") {
+			t.Errorf("%s imports internal/nstest and is no test", f.path)
+		}
+	}
+}
+
+func TestModulesOfOthers(t *testing.T) {
+	for _, f := range source(t) {
+		for _, i := range f.imports() {
+			if first, _, _ := strings.Cut(i, "/"); !strings.Contains(first, ".") {
+				continue
+			}
+			at := slices.IndexFunc(modules, func(u users) bool { return i == u.module || strings.HasPrefix(i, u.module+"/") })
+			switch {
+			case at < 0:
+				t.Errorf("%s imports %s, which is not in the table; give it a row, and one in docs/dependencies.md", f.path, i)
+			case !f.test && !slices.Contains(modules[at].in, f.dir()):
+				t.Errorf("%s imports %s; only tests and %v may: %s", f.path, i, modules[at].in, modules[at].why)
+			}
+		}
+	}
+}
+
+// standard says what of the standard library a package may not import. The packet path carries packets: it reads no files, writes
+// no logs and knows no text formats. topology and compile are pure.
+var standard = []struct {
+	pkgs   []string
+	may    string
+	never  []string
+	reason string
+}{
+	{
+		pkgs:   []string{"dataplane", "dataplane/conntrack", "dataplane/drop", "dataplane/packet", "nat", "endpoint", "routing"},
+		never:  []string{"os", "log", "log/slog", "net/http", "encoding/json", "reflect", "context"},
+		may:    "endpoint: context", // Origin travels with a connection, not with a packet
+		reason: "the packet path does none of this",
+	},
+	{
+		pkgs:   []string{"topology/compile"},
+		never:  []string{"os", "time", "log", "net/http", "math/rand", "math/rand/v2"},
+		reason: "compiling is a pure function",
+	},
+}
+
+func TestStandardLibrary(t *testing.T) {
+	for _, f := range source(t) {
+		for _, s := range standard {
+			if f.test || !slices.Contains(s.pkgs, f.dir()) {
+				continue
+			}
+			for _, i := range f.imports() {
+				if slices.Contains(s.never, i) && s.may != f.dir()+": "+i {
+					t.Errorf("%s imports %s: %s", f.path, i, s.reason)
+				}
+			}
+		}
+	}
+}
