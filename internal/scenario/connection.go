@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"vpcsim/internal/control"
+	"vpcsim/internal/monotonic"
 	"vpcsim/internal/workload"
 )
 
@@ -89,8 +91,8 @@ func (c *connection) end() {
 	c.notify()
 }
 
-// await waits until cond holds, or the limit passes; cond is called with mu held.
-func (c *connection) await(limit time.Duration, cond func() bool) bool {
+// await waits until cond holds, the limit passes, or ctx ends; cond is called with mu held.
+func (c *connection) await(ctx context.Context, limit time.Duration, cond func() bool) bool {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	for {
@@ -104,6 +106,8 @@ func (c *connection) await(limit time.Duration, cond func() bool) bool {
 		case <-changed:
 		case <-timer.C:
 			return false
+		case <-ctx.Done():
+			return false
 		}
 	}
 }
@@ -115,6 +119,17 @@ func (c *connection) settled() bool {
 
 // lost: the client has noticed that its connection is gone.
 func (c *connection) lost() bool { return c.errno != "" || c.text != "" || c.done }
+
+// prove waits for a live client to move data after the given time. One that does not has stalled, whatever its own timer says:
+// nothing counts as alive without a proof.
+func (c *connection) prove(ctx context.Context, since int64) {
+	if c.await(ctx, proofLimit, func() bool { return !c.local.IsValid() || c.lost() || c.stopped || c.lastOK > since }) {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.errno, c.text, c.lostAt = stalled, fmt.Sprintf("no data within %s after the last change", proofLimit), monotonic.Now()
+}
 
 // outcome says what became of the connection; mu is held.
 func (c *connection) outcome() Outcome {

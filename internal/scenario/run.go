@@ -25,8 +25,8 @@ type Options struct {
 	Recorder *capture.Recorder
 	// Executable is our own program, which runs the workloads.
 	Executable string
-	// Say is told, line by line, what happens; since is the time since the scenario began. It may be called by many
-	// goroutines, one at a time is the callee's business. Nil says nothing.
+	// Say is told, line by line, what happens; since is the time since the scenario began. It is called by Run's own goroutine.
+	// Nil says nothing.
 	Say func(since time.Duration, line string)
 }
 
@@ -70,7 +70,8 @@ func Run(ctx context.Context, f *File, src *topology.Source, o Options) (*Report
 	err = r.play(ctx)
 	var report *Report
 	if err == nil {
-		report = r.finish()
+		report = r.finish(ctx)
+		err = ctx.Err() // what was cut short proves nothing
 	}
 	for _, name := range slices.Backward(r.order) { // clients before the servers they talk to
 		r.stop(r.conns[name])
@@ -109,16 +110,20 @@ func (r *run) step(ctx context.Context, s Step) error {
 	case s.Say != "":
 		r.say("-- %s", s.Say)
 	case len(s.Start) > 0:
-		return r.start(s.Start)
+		return r.start(ctx, s.Start)
 	case len(s.Stop) > 0:
 		for _, name := range s.Stop {
-			r.observe(r.conns[name])
-			r.stop(r.conns[name])
+			c := r.conns[name]
+			if c.isClient() {
+				c.prove(ctx, r.last)
+				r.observe(c)
+			}
+			r.stop(c)
 		}
 	case len(s.Lost) > 0:
 		for _, name := range s.Lost {
 			c := r.conns[name]
-			if !c.await(loseLimit, c.lost) {
+			if !c.await(ctx, loseLimit, c.lost) {
 				r.say("%s has not noticed anything after %s", name, loseLimit)
 			}
 			r.observe(c)
@@ -201,7 +206,7 @@ func (r *run) owns(a, private netip.Addr) bool {
 }
 
 // start starts workloads and waits until each works or has failed.
-func (r *run) start(names []string) error {
+func (r *run) start(ctx context.Context, names []string) error {
 	for _, name := range names {
 		c := &connection{name: name, spec: r.file.Workloads[name], changed: make(chan struct{})}
 		if err := r.launch(c); err != nil {
@@ -212,7 +217,7 @@ func (r *run) start(names []string) error {
 	}
 	for _, name := range names {
 		c := r.conns[name]
-		if !c.await(settleLimit, c.settled) {
+		if !c.await(ctx, settleLimit, c.settled) {
 			r.say("%s neither works nor fails after %s", name, settleLimit)
 		}
 		r.observe(c)
@@ -295,11 +300,10 @@ func (r *run) observe(c *connection) {
 }
 
 // finish waits for every live client to prove that it lives, and reports.
-func (r *run) finish() *Report {
+func (r *run) finish(ctx context.Context) *Report {
 	for _, name := range r.order {
-		c := r.conns[name]
-		if c.isClient() {
-			c.await(proofLimit, func() bool { return c.lost() || c.stopped || c.lastOK > r.last })
+		if c := r.conns[name]; c.isClient() {
+			c.prove(ctx, r.last)
 		}
 	}
 	report := &Report{Scenario: r.file.Name, Passed: true}

@@ -131,3 +131,22 @@ timeline:
 		}
 	}
 }
+
+// TestNothingCountsAsAliveWithoutProof: a client whose own timer is too long to notice that it is cut off is not called alive.
+func TestNothingCountsAsAliveWithoutProof(t *testing.T) {
+	nstest.RequireTAP(t)
+	data, err := library.ReadFile("library/blackhole.yml")
+	require.NoError(t, err)
+	patient := strings.Replace(string(data), "stall: 1s\n    expect: {outcome: dropped, error: stalled,", "stall: 1h\n    expect: {outcome: survived,", 1)
+	patient = strings.Replace(patient, "  - lost: [to-internet]\n", "", 1)
+	require.NotContains(t, patient, "lost:")
+	f, src, err := Parse("patient.yml", []byte(patient))
+	require.NoError(t, err)
+	exe, err := os.Executable()
+	require.NoError(t, err)
+	r, err := Run(context.Background(), f, src, Options{Executable: exe})
+	require.NoError(t, err)
+	if r.Passed || r.Connections[0].Name != "to-internet" || r.Connections[0].Outcome != Dropped || r.Connections[0].Error != stalled {
+		t.Errorf("the connection that hears nothing more is reported as %+v", r.Connections[0])
+	}
+}
