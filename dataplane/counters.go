@@ -7,7 +7,7 @@ import (
 )
 
 // Counters counts packets. PacketsIn = PacketsOut + the sum of Drops always holds: no packet is lost without a reason.
-// PacketsOut does not count the resets that the router itself sends; Resets does.
+// PacketsOut does not count the resets that the router itself makes; Resets does.
 type Counters struct {
 	PacketsIn, BytesIn   uint64
 	PacketsOut, BytesOut uint64

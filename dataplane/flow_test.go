@@ -186,15 +186,24 @@ func TestOnlyConnectionsAreCut(t *testing.T) {
 	l := newLab(t, Natural)
 	l.commit(options{})
 	w := l.worker()
-	ping := packet.New(128)
+	ping, datagram := packet.New(128), packet.New(128)
 	packet.BuildICMPEcho(ping, app, s3, 7, 1, nil)
 	w.Forward(w.snapshot.Interface("eni-app"), ping)
+	packet.BuildUDP(datagram, at(app, 1001), at(s3, 53), nil)
+	w.Forward(w.snapshot.Interface("eni-app"), datagram)
 	l.connect("eni-app", at(app, 1000), at(s3, 80))
 	l.send("eni-app", at(app, 1000), at(s3, 80), packet.RST) // closed: nothing left to cut
 	l.commit(options{endpointA: "vpce-1"})
 	events := l.drained()
-	if len(events) != 1 || events[0].Cut || events[0].Protocol != packet.ICMP || events[0].SourceAfter != app {
-		t.Fatalf("events %+v, want one rerouted ping", events)
+	protocols := map[uint8]bool{}
+	for _, e := range events {
+		protocols[e.Protocol] = true
+		if e.Cut || e.SourceBefore != appIP || e.SourceAfter != app || e.PathAfter != conntrack.PathEndpoint {
+			t.Errorf("event %+v, want a flow rerouted", e)
+		}
+	}
+	if len(events) != 2 || !protocols[packet.ICMP] || !protocols[packet.UDP] {
+		t.Fatalf("events %+v, want the ping and the datagram rerouted, and no more", events)
 	}
 	w = l.worker()
 	packet.BuildICMPEcho(ping, app, s3, 7, 2, nil)

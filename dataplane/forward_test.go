@@ -196,3 +196,12 @@ func TestFlowRemembersWhatTheFarSideSees(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+func TestIPv6IsDroppedAndSaid(t *testing.T) {
+	l := newLab(t, Natural)
+	l.commit(options{})
+	a := netip.MustParseAddr("2001:db8::1")
+	if to, reason, _ := l.send("eni-app", at(a, 1), at(a.Next(), 80), packet.SYN); to != "" || reason != drop.IPv6 {
+		t.Errorf("arrived at %q, %s; want %s", to, reason, drop.IPv6)
+	}
+}

@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"encoding/binary"
 	"hash/maphash"
 	"maps"
 	"net/netip"
@@ -47,6 +48,8 @@ type Subnet struct {
 	Prefix netip.Prefix
 	Node   *Node // its effective route table
 	Local  *Node // the VPC's own addresses: where packets that stay in the subnet are delivered
+
+	base, mask uint32 // Prefix as numbers, set by index
 }
 
 // Node is a lookup point: a route table, a VPC's local addresses, the internet.
@@ -114,6 +117,7 @@ func (s *Snapshot) index() {
 		if i.Subnet == nil {
 			continue
 		}
+		i.Subnet.index()
 		s.indexNode(i.Subnet.Node, seen)
 		s.indexNode(i.Subnet.Local, seen)
 		for _, a := range i.Addrs {
@@ -156,13 +160,25 @@ func (i *Interface) Source(r *Route, a netip.Addr) netip.Addr {
 	return a
 }
 
+func (s *Subnet) index() {
+	base := s.Prefix.Masked().Addr().As4()
+	s.base = binary.BigEndian.Uint32(base[:])
+	s.mask = ^uint32(0) << (32 - s.Prefix.Bits())
+}
+
+// contains is Prefix.Contains for IPv4, without its generality.
+func (s *Subnet) contains(a netip.Addr) bool {
+	b := a.As4()
+	return binary.BigEndian.Uint32(b[:])&s.mask == s.base
+}
+
 // next returns where the packets of a network interface to dst are looked up: inside the subnet there is neither a route
 // table nor a network ACL between two interfaces (aws-semantics 0.1 step 3).
 func (i *Interface) next(dst netip.Addr) *Node {
 	switch {
 	case i.Subnet == nil:
 		return i.Node
-	case i.Subnet.Prefix.Contains(dst):
+	case i.Subnet.contains(dst):
 		return i.Subnet.Local
 	}
 	return i.Subnet.Node

@@ -118,7 +118,8 @@ func (w *Worker) refuse(p *packet.Packet, reason drop.Reason) {
 		rst.SetSrc(due.source)
 	}
 	w.flush()
-	w.counters.resets.Add(uint64(w.write(due.to, w.spare[:])))
+	w.counters.resets.Add(1)
+	w.write(due.to, w.spare[:])
 }
 
 // flush delivers what is pending.

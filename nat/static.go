@@ -9,7 +9,7 @@ import (
 
 // Static is the translation of an internet gateway: between a private address and the one public address mapped to it, ports
 // untouched, also inside the packets that ICMP errors quote. It has no state: what crosses depends on the mapping alone, so
-// that it survives everything but a change of the mapping (aws-semantics 4, VPC_Internet_Gateway; nat-checklist IGW-1).
+// that it survives everything but a change of the mapping (aws-semantics 4, VPC_Internet_Gateway).
 //
 // A Static is immutable and for any number of goroutines. Its two directions are [Static.Egress] and [Static.Ingress].
 type Static struct {

@@ -97,7 +97,7 @@ func TestTTLExpires(t *testing.T) {
 }
 
 // TestICMPErrors: an error about a packet quotes it, and the quotation must be in the addresses that its reader knows
-// (nat-checklist D, REQ-4 and REQ-5).
+// (RFC 5508 REQ-4 and REQ-5).
 func TestICMPErrors(t *testing.T) {
 	t.Run("from outside, about a packet that went out", func(t *testing.T) {
 		sent := tcp(public, outside) // as the outside saw it

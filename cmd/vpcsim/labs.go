@@ -129,10 +129,7 @@ func (p place) take(wait bool) (*os.File, error) {
 		how |= unix.LOCK_NB
 	}
 	for {
-		if err := os.MkdirAll(p.dir, 0o700); err != nil {
-			return nil, fileError(err)
-		}
-		f, err := os.OpenFile(p.lock(), os.O_RDWR|os.O_CREATE, 0o600)
+		f, err := p.openLock()
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // a lab that ended took its directory along just now
 		}
@@ -151,6 +148,14 @@ func (p place) take(wait bool) (*os.File, error) {
 		}
 		_ = f.Close() // it was removed, and perhaps made anew, between opening and locking
 	}
+}
+
+// openLock opens the lock file, making it and its directories.
+func (p place) openLock() (*os.File, error) {
+	if err := os.MkdirAll(p.dir, 0o700); err != nil {
+		return nil, err
+	}
+	return os.OpenFile(p.lock(), os.O_RDWR|os.O_CREATE, 0o600)
 }
 
 // isLock reports whether f is what the lock's name leads to.

@@ -161,8 +161,7 @@ func TestPlaces(t *testing.T) {
 		}
 		taken <- err
 	}()
-	require.NoError(t, p.clear(lock))
-	require.NoDirExists(t, p.dir)
+	require.NoError(t, p.clear(lock)) // whether the directory is gone for long depends on the other
 	require.NoError(t, lock.Close())
 	require.NoError(t, <-taken, "a place that is removed under the one who waits is made anew")
 }

@@ -1,9 +1,6 @@
 package conntrack
 
-import (
-	"encoding/binary"
-	"net/netip"
-)
+import "net/netip"
 
 // Path is the class of a connection's way through the VPC: which kind of target its packets are routed to. It is what
 // decides which source address the far side sees (aws-semantics 3.6).
@@ -58,14 +55,6 @@ func (k Key) RemoteAddr() netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4(k.Remote), k.RemotePort)
 }
 
-// shard spreads keys over shards. It is not a defence against chosen keys: the map inside a shard hashes with a seed.
-func (k Key) shard() uint32 {
-	h := uint64(binary.LittleEndian.Uint32(k.Local[:]))<<32 | uint64(binary.LittleEndian.Uint32(k.Remote[:]))
-	h ^= uint64(k.LocalPort)<<48 | uint64(k.RemotePort)<<16 | uint64(k.realmProtocol)
-	h *= 0x9e3779b97f4a7c15 // 2^64 divided by the golden ratio: mixes every bit upward
-	return uint32(h >> (64 - shardBits))
-}
-
 // Flow is what the table remembers of a connection. It holds no pointers, so that millions of them cost the garbage
 // collector nothing. A *Flow is valid only while its shard is held.
 type Flow struct {
@@ -77,6 +66,7 @@ type Flow struct {
 	Source     [4]byte // the source address the far side sees
 	Path       Path
 	State      State
+	used       bool // the slot holds a flow
 	finLocal   bool // a FIN came from the interface
 	finRemote  bool // a FIN came from the far side
 	Outbound   bool // the interface sent the first packet

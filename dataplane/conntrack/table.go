@@ -2,8 +2,8 @@
 //
 // # State
 //
-// The table is cut into shards by a hash of the flow's key; a shard is a mutex, an index from key to slot, and a slab of
-// pointer-free [Flow] slots. A flow is born by the first packet of a connection that passes an interface, is looked up by
+// The table is cut into shards by a seeded hash of the flow's key; a shard is a mutex, an index from key to slot, and a slab
+// of pointer-free [Flow] slots. A flow is born by the first packet of a connection that passes an interface, is looked up by
 // every later one, and dies when it has been idle for too long, when it is closed and its port is used again, or when
 // its interface goes. Flows outlive snapshots: what a route change does to them is the caller's verdict (the dataplane
 // package), for which each flow keeps the target it took first and the generation it was last judged under.
@@ -15,6 +15,7 @@
 package conntrack
 
 import (
+	"math/rand/v2"
 	"sync"
 
 	"vpcsim/dataplane/packet"
@@ -27,16 +28,20 @@ const (
 
 // Table holds the flows of one router. Make one with [New].
 type Table struct {
+	seed   seed
 	shards [shards]Shard
 }
 
 // Shard is one part of the table, held by the caller between [Table.Acquire] and [Shard.Release].
 type Shard struct {
-	mu       sync.Mutex
-	index    map[Key]int32 // guarded by mu
-	slab     []Flow        // guarded by mu
-	free     []int32       // guarded by mu; unused slots of slab
+	seed     seed
 	capacity int
+
+	mu    sync.Mutex
+	hash  uint64  // guarded by mu; of the key that the shard is held for
+	index index   // guarded by mu
+	slab  []Flow  // guarded by mu
+	free  []int32 // guarded by mu; unused slots of slab
 
 	_ [64]byte // two workers in neighbouring shards should not share a cache line
 }
@@ -44,45 +49,47 @@ type Shard struct {
 // New returns a table for up to capacity flows, rounded up to a multiple of the number of shards. Memory is taken as flows
 // come: about 100 bytes each.
 func New(capacity int) *Table {
-	t := new(Table)
+	t := &Table{seed: seed{rand.Uint64(), rand.Uint64()}}
 	for i := range t.shards {
-		t.shards[i].index = make(map[Key]int32)
+		t.shards[i].seed = t.seed
 		t.shards[i].capacity = (capacity + shards - 1) / shards
 	}
 	return t
 }
 
-// Acquire locks the shard that k belongs to.
+// Acquire locks the shard that k belongs to, for looking k up.
 func (t *Table) Acquire(k Key) *Shard {
-	s := &t.shards[k.shard()]
+	h := k.hash(t.seed)
+	s := &t.shards[h>>(64-shardBits)] // the index uses the low bits
 	s.mu.Lock()
+	s.hash = h
 	return s
 }
 
 // Release unlocks the shard; every *Flow got from it is invalid from here on.
 func (s *Shard) Release() { s.mu.Unlock() }
 
-// Find returns the flow with key k, or nil. It does not look at the clock: a flow that has been idle for too long is found
+// Find returns the flow with key k, which the shard was acquired for, or nil. It does not look at the clock: a flow that has been idle for too long is found
 // until something expires it.
 func (s *Shard) Find(k Key) *Flow {
-	if i, ok := s.index[k]; ok {
+	if i, ok := s.index.find(s.slab, &k, s.hash); ok {
 		return &s.slab[i]
 	}
 	return nil
 }
 
-// Open makes the flow that packet p begins, replacing one with the same key. It returns nil if the table is full even after
+// Open makes the flow that packet p begins, with the key k that the shard was acquired for, replacing one with the same key. It returns nil if the table is full even after
 // idle flows are forgotten. The caller fills in Target, Generation, Path and Source.
 func (s *Shard) Open(k Key, p *packet.Packet, outbound bool) *Flow {
-	i, ok := s.index[k]
+	i, ok := s.index.find(s.slab, &k, s.hash)
 	if !ok {
 		if i, ok = s.slot(p.Time); !ok {
 			return nil
 		}
-		s.index[k] = i
+		s.index.put(s.slab, s.seed, i, s.hash)
 	}
 	f := &s.slab[i]
-	*f = Flow{Key: k, Opened: p.Time, Outbound: outbound, State: Established}
+	*f = Flow{used: true, Key: k, Opened: p.Time, Outbound: outbound, State: Established}
 	if p.Protocol == packet.TCP && p.TCPFlags&packet.SYN != 0 {
 		f.State = SynSent
 	}
@@ -95,8 +102,9 @@ func (s *Shard) See(f *Flow, p *packet.Packet, outbound bool) { f.see(p, outboun
 
 // Delete forgets the flow.
 func (s *Shard) Delete(f *Flow) {
-	i := s.index[f.Key]
-	delete(s.index, f.Key)
+	h := f.hash(s.seed)
+	i, _ := s.index.find(s.slab, &f.Key, h)
+	s.index.remove(s.slab, s.seed, i, h)
 	s.slab[i] = Flow{}
 	s.free = append(s.free, i)
 }
@@ -118,8 +126,8 @@ func (s *Shard) slot(now int64) (int32, bool) {
 }
 
 func (s *Shard) expire(now int64) (n int) {
-	for _, i := range s.index {
-		if f := &s.slab[i]; f.expired(now) {
+	for i := range s.slab {
+		if f := &s.slab[i]; f.used && f.expired(now) {
 			s.Delete(f)
 			n++
 		}
@@ -145,8 +153,10 @@ func (t *Table) Each(visit func(*Shard, *Flow)) {
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.mu.Lock()
-		for _, slot := range s.index {
-			visit(s, &s.slab[slot])
+		for i := range s.slab {
+			if f := &s.slab[i]; f.used {
+				visit(s, f)
+			}
 		}
 		s.mu.Unlock()
 	}
@@ -157,7 +167,7 @@ func (t *Table) Len() (n int) {
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.mu.Lock()
-		n += len(s.index)
+		n += s.index.used
 		s.mu.Unlock()
 	}
 	return n

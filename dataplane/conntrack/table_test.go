@@ -105,26 +105,52 @@ func TestIdleFlowsAreForgotten(t *testing.T) {
 	}
 }
 
+func TestIdleTimesOfOtherProtocols(t *testing.T) {
+	for name, row := range map[string]struct {
+		protocol uint8
+		idle     time.Duration
+	}{
+		"UDP":           {packet.UDP, 180 * time.Second},
+		"ICMP":          {packet.ICMP, 30 * time.Second},
+		"anything else": {47, 600 * time.Second},
+	} {
+		table := New(64)
+		k := NewKey(1, row.protocol, local, remote, 0, 0)
+		s := table.Acquire(k)
+		s.Open(k, &packet.Packet{Protocol: row.protocol}, true)
+		s.Release()
+		if table.Expire(int64(row.idle)); table.Len() != 1 {
+			t.Errorf("%s: forgotten after %v already", name, row.idle)
+		}
+		if table.Expire(int64(row.idle) + 1); table.Len() != 0 {
+			t.Errorf("%s: not forgotten after more than %v", name, row.idle)
+		}
+	}
+}
+
 func TestFullTable(t *testing.T) {
 	table := New(shards) // one flow per shard
 	k := key(1)
 	s := table.Acquire(k)
 	require.NotNil(t, s.Open(k, tcp(packet.SYN, 0), true))
 	var second Key
-	for port := uint16(2); ; port++ {
-		if second = key(port); second.shard() == k.shard() {
-			break
-		}
+	for port := uint16(2); second == (Key{}) || second.hash(table.seed)>>(64-shardBits) != k.hash(table.seed)>>(64-shardBits); port++ {
+		second = key(port)
 	}
+	s.hash = second.hash(table.seed)
 	if s.Open(second, tcp(packet.SYN, 1), true) != nil {
 		t.Error("more flows than the capacity")
 	}
+	s.hash = k.hash(table.seed)
 	if s.Open(k, tcp(packet.SYN, 1), true) == nil {
 		t.Error("a flow cannot take its own place again")
 	}
+	s.hash = second.hash(table.seed)
 	if s.Open(second, tcp(packet.SYN, int64(2*time.Minute)), true) == nil {
 		t.Error("an idle flow is not forgotten for a new one")
 	}
+	s.Release()
+	s = table.Acquire(k)
 	if s.Find(k) != nil {
 		t.Error("the forgotten flow is still found")
 	}

@@ -20,6 +20,9 @@ func TestTable(t *testing.T) {
 		}
 		seen[r.String()] = r
 	}
+	if StaleFlow.Action() != Reject || NoRouteToDestination.Action() != Accept || Reject.String() != "REJECT" || Accept.String() != "ACCEPT" {
+		t.Error("a flow log rejects what the interface's filters refuse, and accepts what is lost later")
+	}
 	if None.String() != "" || None.Action() != Accept {
 		t.Error("None is not a reason")
 	}

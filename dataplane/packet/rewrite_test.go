@@ -167,7 +167,7 @@ func TestAnEchoReplyOfZerosKeepsAChecksumReceiversTake(t *testing.T) {
 
 func TestAMessageWithoutPortsIsLeftAlone(t *testing.T) {
 	d := echo4()
-	d.icmpType = 13 // timestamp: has an identifier, but no NAT session of its own (checklist D10)
+	d.icmpType = 13 // timestamp: has an identifier, but no NAT session of its own (RFC 5508 REQ-10)
 	p := d.packet(t)
 	p.SetSrcPort(9)
 	p.SetDstPort(9)
