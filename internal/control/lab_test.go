@@ -400,6 +400,21 @@ func (l *Lab) pinger(t *testing.T, from string) func(to string, seq int) error {
 	}
 }
 
+// TestPrefixListGrows: addresses that S3 did not own when the lab began are its own as soon as the list has them, at the edges
+// that are there already.
+func TestPrefixListGrows(t *testing.T) {
+	l := start(t, Options{})
+	_, err := l.Change(createEndpoint)
+	require.NoError(t, err)
+	_, err = l.Change(Change{PrefixList: &PrefixList{Name: "pl-63a5400a", Entries: []string{"52.216.0.0/15", "3.4.0.0/16"}}})
+	require.NoError(t, err)
+	for _, from := range []string{"neighbour", "other"} { // through the endpoint, and over the internet
+		if err := ask(l.dial(t, from, "3.4.5.6:80")); err != nil {
+			t.Errorf("%s: %v", from, err)
+		}
+	}
+}
+
 // TestEndpointsComeAndGo repeats creation and deletion: every time connections are cut exactly, nothing leaks, and S3 answers.
 func TestEndpointsComeAndGo(t *testing.T) {
 	l := start(t, Options{})

@@ -37,16 +37,7 @@ const firstTable = 100
 // that interface: a rule for each address leads to a table of the interface's own, as Amazon Linux's ec2-net-utils sets
 // it up. Configure is for a new namespace; a second time it fails, with the addresses that exist.
 func (ns *Namespace) Configure(cfg Config) error {
-	return ns.Do(func() error {
-		h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
-		if err != nil {
-			return fmt.Errorf("netlink: %w", err)
-		}
-		defer h.Close()
-		lo, err := up(h, "lo")
-		if err != nil {
-			return err
-		}
+	return ns.withLoopback(func(h *netlink.Handle, lo int) error {
 		for i, ifc := range cfg.Interfaces {
 			index, err := up(h, ifc.Name)
 			if err != nil {
@@ -57,6 +48,30 @@ func (ns *Namespace) Configure(cfg Config) error {
 			}
 		}
 		return addLocal(h, lo, cfg.Local)
+	})
+}
+
+// AddLocal makes every address of the prefixes the configured namespace's own, besides those of [Config].Local.
+func (ns *Namespace) AddLocal(prefixes []netip.Prefix) error {
+	if len(prefixes) == 0 {
+		return nil
+	}
+	return ns.withLoopback(func(h *netlink.Handle, lo int) error { return addLocal(h, lo, prefixes) })
+}
+
+// withLoopback runs f in the namespace with a netlink handle of its own and the loopback interface, which is up.
+func (ns *Namespace) withLoopback(f func(h *netlink.Handle, lo int) error) error {
+	return ns.Do(func() error {
+		h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+		if err != nil {
+			return fmt.Errorf("netlink: %w", err)
+		}
+		defer h.Close()
+		lo, err := up(h, "lo")
+		if err != nil {
+			return err
+		}
+		return f(h, lo)
 	})
 }
 
