@@ -129,8 +129,8 @@ func (w *Worker) stale(f *conntrack.Flow, i *Interface, p *packet.Packet, d dire
 		return drop.StaleFlow
 	case Reset:
 		w.reset = answer{to: i}
-		if d == inbound {
-			w.reset = answer{to: w.from, source: addrOf(f.Source)}
+		if d == inbound { // one that only listens would never hear of it otherwise
+			w.reset = answer{to: w.from, source: addrOf(f.Source), receiver: i}
 		}
 		return drop.StaleFlow
 	}

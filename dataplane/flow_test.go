@@ -292,6 +292,9 @@ func TestWorkersForwardWhatPortsRead(t *testing.T) {
 	if p := receive("s3"); p.TCPFlags&packet.RST == 0 || p.Src != appIP || !p.ValidChecksum() {
 		t.Errorf("S3 was answered with flags %#x from %s", p.TCPFlags, p.Src)
 	}
+	if p := receive("eni-app"); p.TCPFlags&packet.RST == 0 || p.Src != s3 || p.TCPSeq() != 1000 || !p.ValidChecksum() {
+		t.Errorf("in place of S3's segment the client got flags %#x from %s, sequence %d", p.TCPFlags, p.Src, p.TCPSeq())
+	}
 	malformed := packet.New(64)
 	malformed.SetBytes([]byte{0x45, 0, 0, 1})
 	inject("eni-app", malformed)
@@ -303,7 +306,7 @@ func TestWorkersForwardWhatPortsRead(t *testing.T) {
 	for _, n := range c.Drops {
 		drops += n
 	}
-	if c.PacketsIn != 6 || c.PacketsIn != c.PacketsOut+drops || c.Resets != 2 || c.Drops[drop.Malformed] != 1 || c.Drops[drop.StaleFlow] != 2 {
+	if c.PacketsIn != 6 || c.PacketsIn != c.PacketsOut+drops || c.Resets != 3 || c.Drops[drop.Malformed] != 1 || c.Drops[drop.StaleFlow] != 2 {
 		t.Errorf("counters %+v", c)
 	}
 }

@@ -40,8 +40,9 @@ type Worker struct {
 // answer says where a RST is due, and from which address if not from the one that the dropped packet was sent to: the far
 // side of a flow knows the interface by another address than its own.
 type answer struct {
-	to     *Interface // nil if none is due
-	source netip.Addr
+	to       *Interface // nil if none is due
+	source   netip.Addr
+	receiver *Interface // whom the packet was for, if a RST in the packet's place is due there too; else nil
 }
 
 func newWorker(r *Router, in *attachment) *Worker {
@@ -120,6 +121,12 @@ func (w *Worker) refuse(p *packet.Packet, reason drop.Reason) {
 	w.flush()
 	w.counters.resets.Add(1)
 	w.write(due.to, w.spare[:])
+	if due.receiver == nil {
+		return
+	}
+	packet.BuildTCP(rst, netip.AddrPortFrom(p.Src, p.SrcPort), netip.AddrPortFrom(p.Dst, p.DstPort), packet.RST, p.TCPSeq(), 0, nil)
+	w.counters.resets.Add(1)
+	w.write(due.receiver, w.spare[:])
 }
 
 // flush delivers what is pending.

@@ -90,8 +90,11 @@ func (p *player) play(ctx context.Context, f *scenario.File, source *topology.So
 
 // create makes the file for packets, if one is wanted: first outside, where a wrong path is told at once.
 func (p *player) create() (*os.File, error) {
-	if p.pcap == "" {
+	switch p.pcap {
+	case "":
 		return nil, nil
+	case "-":
+		return nil, usage("--pcap needs a file: standard output is the report's")
 	}
 	f, err := os.Create(p.pcap)
 	if err != nil {

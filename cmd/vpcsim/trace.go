@@ -96,6 +96,7 @@ const maxBatchLine = 1 << 20
 // batchError answers a line that is no question.
 type batchError struct {
 	ID    json.RawMessage `json:"id,omitempty"`
+	Line  int             `json:"line"` // of the file, from 1
 	Error string          `json:"error"`
 }
 
@@ -112,12 +113,13 @@ func (a *app) batch(ctx context.Context, trace tracer, path string) error {
 	}
 	lines := bufio.NewScanner(from)
 	lines.Buffer(nil, maxBatchLine)
-	unanswered := 0
+	unanswered, number := 0, 0
 	for lines.Scan() {
+		number++
 		if strings.TrimSpace(lines.Text()) == "" {
 			continue
 		}
-		answer, ok := answerLine(ctx, trace, lines.Bytes())
+		answer, ok := answerLine(ctx, trace, number, lines.Bytes())
 		if !ok {
 			unanswered++
 		}
@@ -130,7 +132,7 @@ func (a *app) batch(ctx context.Context, trace tracer, path string) error {
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return usage("%s: %w", path, err)
+		return usage("%s:%d: %w", path, number+1, err)
 	}
 	if unanswered > 0 {
 		return usage("%s: %s not answered", path, plural(unanswered, "line"))
@@ -138,14 +140,14 @@ func (a *app) batch(ctx context.Context, trace tracer, path string) error {
 	return nil
 }
 
-func answerLine(ctx context.Context, trace tracer, line []byte) (answer any, ok bool) {
+func answerLine(ctx context.Context, trace tracer, number int, line []byte) (answer any, ok bool) {
 	var q probe.Query
 	if err := json.Unmarshal(line, &q); err != nil {
-		return batchError{ID: q.ID, Error: err.Error()}, false
+		return batchError{ID: q.ID, Line: number, Error: err.Error()}, false
 	}
 	found, err := trace(ctx, q)
 	if err != nil {
-		return batchError{ID: q.ID, Error: err.Error()}, false
+		return batchError{ID: q.ID, Line: number, Error: err.Error()}, false
 	}
 	return found, true
 }

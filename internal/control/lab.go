@@ -229,7 +229,10 @@ func (l *Lab) enterLocked(network *topology.Network, change string, installs *to
 	l.refreshNeighbours(network)
 	l.at = l.router.Commit(snapshot)
 	l.network, l.draining = network, draining
-	return l.remove(want)
+	if err := l.remove(want); err != nil {
+		l.failures = append(l.failures, err) // the change is made all the same
+	}
+	return nil
 }
 
 // maxDraining bounds the deleted endpoints whose edges stay for what S3 still sends through them. The oldest goes first.
@@ -291,10 +294,10 @@ func (l *Lab) S3Connections(local netip.AddrPort, peerPort uint16) []s3.Connecti
 // Close ends the lab: router, S3, and every namespace with its interfaces. Processes in instances are not its own; they
 // end with the process namespace.
 func (l *Lab) Close() error {
-	err := errors.Join(l.s3.Close(), l.router.Close())
+	err := l.router.Close()
 	l.mu.Lock()
 	err = errors.Join(err, l.remove(nil))
 	l.mu.Unlock()
-	l.serving.Wait()
-	return errors.Join(append(l.failures, err)...)
+	l.serving.Wait() // every edge is closed, also to a Serve that had yet to begin
+	return errors.Join(append(l.failures, err, l.s3.Close())...)
 }

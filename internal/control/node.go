@@ -93,23 +93,20 @@ func plans(n *topology.Network, draining []*topology.Endpoint) []plan {
 func (l *Lab) build(all []plan) error {
 	var made []*node
 	for _, p := range all {
-		if n := l.nodes[p.id]; n != nil {
-			if err := n.own(p.local); err != nil {
-				return err
-			}
-			continue
-		}
-		n, err := l.newNode(p)
+		n, err := l.nodes[p.id], error(nil)
 		if n != nil {
+			err = n.own(p.local)
+		} else if n, err = l.newNode(p); n != nil {
 			made = append(made, n)
+			l.nodes[p.id] = n
 		}
 		if err != nil {
 			for _, n := range made {
+				delete(l.nodes, n.id)
 				err = errors.Join(err, l.removeNode(n))
 			}
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
-		l.nodes[p.id] = n
 	}
 	return nil
 }

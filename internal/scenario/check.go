@@ -108,6 +108,7 @@ func (c *checker) workload(path string, w WorkloadSpec) {
 	}
 	for e, path := w.Expect, path+".expect"; e != nil; e, path = e.PublicIP, path+".public_ip_scope" {
 		c.expect(path, e)
+		c.judged(path, w.Kind, *e)
 	}
 }
 
@@ -152,9 +153,21 @@ func (c *checker) expect(path string, e *Expect) {
 	}
 }
 
+// judged refuses expectations that are never judged for the workload's kind.
+func (c *checker) judged(path, kind string, e Expect) {
+	switch {
+	case kind == workload.Serve:
+		c.report(path, "a server has no connection of its own to judge; expect it of its clients")
+	case kind == command && e != (Expect{ExitCode: e.ExitCode}):
+		c.report(path, "of a command only exit_code is judged")
+	case slices.Contains(clients, kind) && e.ExitCode != 0:
+		c.report(path+".exit_code", "is for commands; of a client the outcome is judged")
+	}
+}
+
 func (c *checker) step(path string, s Step, started map[string]bool) {
 	set := 0
-	for _, is := range []bool{len(s.Start) > 0, len(s.Stop) > 0, len(s.Lost) > 0, s.Wait > 0, s.Say != "", !s.Change.IsZero()} {
+	for _, is := range []bool{len(s.Start) > 0, len(s.Stop) > 0, len(s.Lost) > 0, len(s.Ended) > 0, s.Wait > 0, s.Say != "", !s.Change.IsZero()} {
 		if is {
 			set++
 		}
@@ -170,10 +183,15 @@ func (c *checker) step(path string, s Step, started map[string]bool) {
 		}
 		started[name] = true
 	}
-	for key, names := range map[string][]string{".stop": s.Stop, ".lost": s.Lost} {
+	for key, names := range map[string][]string{".stop": s.Stop, ".lost": s.Lost, ".ended": s.Ended} {
 		for _, name := range names {
-			if !started[name] {
+			switch isCommand := c.file.Workloads[name].Kind == command; {
+			case !started[name]:
 				c.report(path+key, "%s has not been started", name)
+			case key == ".lost" && isCommand:
+				c.report(path+key, "%s is a command; wait for its end with ended", name)
+			case key == ".ended" && !isCommand:
+				c.report(path+key, "%s is no command; wait for the loss of its connection with lost", name)
 			}
 		}
 	}

@@ -24,6 +24,8 @@ type connection struct {
 	spec WorkloadSpec
 	proc *workload.Process
 
+	program *workload.Command // of kind command, in place of proc
+
 	mu       sync.Mutex
 	changed  chan struct{}    // guarded by mu; closed and replaced at every event
 	done     bool             // guarded by mu; the process has ended
@@ -83,11 +85,13 @@ func (c *connection) notify() {
 	c.changed = make(chan struct{})
 }
 
-// end notes that the process has ended.
-func (c *connection) end() {
+// end notes that the process has ended. One that was not asked to, and did not say why, has lost its connection with itself.
+func (c *connection) end(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.done = true
+	if c.done = true; err != nil && !c.stopped && c.why() == "" {
+		c.text, c.lostAt = err.Error(), monotonic.Now()
+	}
 	c.notify()
 }
 
@@ -118,7 +122,7 @@ func (c *connection) settled() bool {
 }
 
 // lost: the client has noticed that its connection is gone.
-func (c *connection) lost() bool { return c.errno != "" || c.text != "" || c.done }
+func (c *connection) lost() bool { return c.why() != "" || c.done }
 
 // prove waits for a live client to move data after the given time. One that does not has stalled, whatever its own timer says:
 // nothing counts as alive without a proof.

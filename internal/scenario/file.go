@@ -35,7 +35,7 @@ type WorkloadSpec struct {
 // Expect is what must be true of a connection. Empty fields are not judged.
 type Expect struct {
 	Outcome      Outcome       `yaml:"outcome" doc:"dropped, survived, reconnected, never-connected or denied"`
-	Error        string        `yaml:"error" doc:"what the client saw: ECONNRESET, stalled, … (default for a dropped connection: what the mode makes of it)"`
+	Error        string        `yaml:"error" doc:"what the client saw: ECONNRESET, stalled, …; a dropped connection's is read as stalled with --mode silent and as ECONNRESET with --mode rst"`
 	SourceBefore string        `yaml:"source_before" doc:"the address the far side saw first: an address, public, private or none"`
 	SourceAfter  string        `yaml:"source_after" doc:"the address the far side saw after the last change: an address, public, private or none"`
 	PathBefore   string        `yaml:"path_before" doc:"igw, vpce, local or none"`
@@ -65,6 +65,7 @@ type Step struct {
 	Start          []string      `yaml:"start" doc:"start these workloads, and go on when each client is connected and has moved data, or has failed"`
 	Stop           []string      `yaml:"stop" doc:"end these workloads in good order"`
 	Lost           []string      `yaml:"lost" doc:"go on when each of these clients has noticed that its connection is lost"`
+	Ended          []string      `yaml:"ended" doc:"go on when each of these commands has ended"`
 	Wait           time.Duration `yaml:"wait" doc:"let time pass"`
 	Say            string        `yaml:"say" doc:"a line for the one who watches"`
 }

@@ -36,6 +36,7 @@ const (
 	loseLimit   = 8 * time.Second // for a client to notice that its connection is lost
 	proofLimit  = 4 * time.Second // for a client to move data after the last change
 	stopLimit   = 5 * time.Second // for a workload to end in good order
+	endLimit    = time.Minute     // for a command to end
 )
 
 // run is one run of a scenario.
@@ -123,11 +124,16 @@ func (r *run) step(ctx context.Context, s Step) error {
 	case len(s.Lost) > 0:
 		for _, name := range s.Lost {
 			c := r.conns[name]
-			if !c.await(ctx, loseLimit, c.lost) {
+			if !c.await(ctx, loseLimit, c.lost) && ctx.Err() == nil {
 				r.say("%s has not noticed anything after %s", name, loseLimit)
 			}
 			r.observe(c)
 			r.tellLoss(c)
+		}
+	case len(s.Ended) > 0:
+		for _, name := range s.Ended {
+			c := r.conns[name]
+			c.await(ctx, endLimit, func() bool { return c.done })
 		}
 	case s.Wait > 0:
 		select {
@@ -167,6 +173,9 @@ func (r *run) assign(e control.Event) {
 	local, remote := e.Flow()
 	known := false
 	for _, c := range r.conns {
+		if c.spec.Kind == command && c.spec.On == e.Instance {
+			known = true // a program's own affair
+		}
 		if !c.isClient() || !r.matches(c, local, remote) {
 			continue
 		}
@@ -217,7 +226,7 @@ func (r *run) start(ctx context.Context, names []string) error {
 	}
 	for _, name := range names {
 		c := r.conns[name]
-		if !c.await(ctx, settleLimit, c.settled) {
+		if !c.await(ctx, settleLimit, c.settled) && ctx.Err() == nil {
 			r.say("%s neither works nor fails after %s", name, settleLimit)
 		}
 		r.observe(c)
@@ -237,7 +246,7 @@ func (r *run) launch(c *connection) error {
 	}
 	c.proc, err = workload.Start(run, r.o.Executable, spec, c.fold)
 	if err == nil {
-		r.group.Go(func() { _ = c.proc.Wait(); c.end() })
+		r.group.Go(func() { c.end(c.proc.Wait()) })
 	}
 	return err
 }
@@ -267,10 +276,14 @@ func (r *run) tellLoss(c *connection) {
 // stop ends a workload in good order; what happens to its connection from here on is no loss.
 func (r *run) stop(c *connection) {
 	c.mu.Lock()
-	already := c.stopped || c.proc == nil
+	already := c.stopped
 	c.stopped = true
 	c.mu.Unlock()
 	if already {
+		return
+	}
+	if c.program != nil {
+		c.program.Kill()
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
@@ -302,8 +315,12 @@ func (r *run) observe(c *connection) {
 // finish waits for every live client to prove that it lives, and reports.
 func (r *run) finish(ctx context.Context) *Report {
 	for _, name := range r.order {
-		if c := r.conns[name]; c.isClient() {
+		switch c := r.conns[name]; {
+		case c.isClient():
 			c.prove(ctx, r.last)
+		case c.spec.Kind == command:
+			c.await(ctx, endLimit, func() bool { return c.done })
+			r.judgeCommand(c)
 		}
 	}
 	report := &Report{Scenario: r.file.Name, Passed: true}
@@ -337,11 +354,11 @@ func (r *run) expected(c *connection) *Expect {
 	if r.o.Scope == control.ScopePublicIP && e.PublicIP != nil {
 		e = *e.PublicIP
 	}
-	if e.Outcome == Dropped {
-		switch {
-		case r.o.Mode == dataplane.Silent:
+	if e.Outcome == Dropped && e.Error != "" {
+		switch r.o.Mode {
+		case dataplane.Silent:
 			e.Error, e.Within = stalled, 0
-		case r.o.Mode == dataplane.Reset || e.Error == "":
+		case dataplane.Reset:
 			e.Error = "ECONNRESET"
 		}
 	}

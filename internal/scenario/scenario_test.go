@@ -77,7 +77,7 @@ func TestExpectationsCanFail(t *testing.T) {
 	nstest.RequireTAP(t)
 	data, err := library.ReadFile("library/endpoint-created.yml")
 	require.NoError(t, err)
-	wrong := strings.Replace(string(data), "{outcome: dropped, path_before: igw, path_after: vpce", "{outcome: survived, path_before: igw, path_after: igw", 1)
+	wrong := strings.Replace(string(data), "{outcome: dropped, error: ECONNRESET, path_before: igw, path_after: vpce", "{outcome: survived, path_before: igw, path_after: igw", 1)
 	require.NotEqual(t, string(data), wrong)
 	f, src, err := Parse("wrong.yml", []byte(wrong))
 	require.NoError(t, err)
@@ -148,5 +148,91 @@ func TestNothingCountsAsAliveWithoutProof(t *testing.T) {
 	require.NoError(t, err)
 	if r.Passed || r.Connections[0].Name != "to-internet" || r.Connections[0].Outcome != Dropped || r.Connections[0].Error != stalled {
 		t.Errorf("the connection that hears nothing more is reported as %+v", r.Connections[0])
+	}
+}
+
+const oneInstance = `
+topology:
+  name: one
+  region: us-east-1
+  vpcs:
+    main:
+      cidr: 10.0.0.0/16
+      internet_gateway: igw
+      subnets: {a: {cidr: 10.0.1.0/24}}
+      route_tables: {main: {main: true, routes: [{destination: 0.0.0.0/0, target: igw}]}}
+      instances: {app: {subnet: a, address: 10.0.1.10, public_ip: 198.51.100.10}}
+  s3: {buckets: {demo: {objects: {movie: "size:1MiB"}}}}
+`
+
+func playText(t *testing.T, text string) *Report {
+	t.Helper()
+	nstest.RequireTAP(t)
+	f, src, err := Parse("test.yml", []byte(oneInstance+text))
+	require.NoError(t, err)
+	exe, err := os.Executable()
+	require.NoError(t, err)
+	r, err := Run(context.Background(), f, src, Options{Executable: exe})
+	require.NoError(t, err)
+	return r
+}
+
+// TestAClientThatDiesIsNotAlive: what ends without being asked to has not survived.
+func TestAClientThatDiesIsNotAlive(t *testing.T) {
+	r := playText(t, `
+workloads:
+  download: {on: app, kind: download, to: s3://demo/movie, expect: {outcome: survived}}
+  killer: {on: app, kind: command, command: [sh, -c, 'for p in /proc/[0-9]*; do tr "\0" " " <$p/cmdline | grep -q " workload .*download" && kill -9 ${p#/proc/}; done; true']}
+timeline:
+  - start: [download]
+  - start: [killer]
+  - ended: [killer]
+  - lost: [download]
+`)
+	if c := r.Connections[0]; r.Passed || c.Outcome != Dropped || !strings.Contains(c.Error, "killed") {
+		t.Errorf("the killed client is reported as %+v", c)
+	}
+}
+
+// TestCommandsRunWhileTheVPCChanges: a program is cut in its midst like any client, and judged by its exit code.
+func TestCommandsRunWhileTheVPCChanges(t *testing.T) {
+	r := playText(t, `
+workloads:
+  command: {on: app, kind: command, command: [sleep, "30"]}
+  quick: {on: app, kind: command, command: [sh, -c, "exit 7"], expect: {exit_code: 7}}
+  download: {on: app, kind: download, to: s3://demo/movie, expect: {outcome: dropped, error: ECONNRESET}}
+timeline:
+  - start: [command, download, quick]
+  - create_endpoint: {name: s3, service: s3, route_tables: [main]}
+  - lost: [download]
+  - ended: [quick]
+  - stop: [command]
+`)
+	if !r.Passed || len(r.Expectations) != 3 {
+		t.Errorf("%+v", r.Expectations)
+	}
+}
+
+func TestExpectationsThatNobodyJudgesAreRefused(t *testing.T) {
+	f, src, err := Parse("test.yml", []byte(oneInstance+`
+workloads:
+  command: {on: app, kind: command, command: ["true"], expect: {outcome: dropped}}
+  server: {on: app, kind: serve, listen: 7, expect: {outcome: survived}}
+  download: {on: app, kind: download, to: s3://demo/movie, expect: {exit_code: 5}}
+timeline:
+  - start: [command, server, download]
+  - lost: [command]
+  - ended: [download]
+`))
+	require.NoError(t, err)
+	err = f.Check(src)
+	require.Error(t, err)
+	for _, want := range []string{
+		"workloads.command.expect: of a command only exit_code is judged", "workloads.server.expect: a server has no connection",
+		"workloads.download.expect.exit_code: is for commands", "timeline[1].lost: command is a command", "timeline[2].ended: download is no command",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("lacks %q:\n%v", want, err)
+		}
 	}
 }

@@ -46,22 +46,30 @@ func (r *run) addresses(w WorkloadSpec) (private, public netip.Addr) {
 	return eni.Addresses[0], eni.PublicIP
 }
 
-// command runs any program to its end, and judges its exit code.
-func (r *run) command(c *connection, start func(*exec.Cmd) error) error {
-	done, err := workload.StartCommand(start, c.spec.Command)
-	if err != nil {
-		return err
+// command starts any program; the timeline goes on meanwhile.
+func (r *run) command(c *connection, start func(*exec.Cmd) error) (err error) {
+	if c.program, err = workload.StartCommand(start, c.spec.Command); err == nil {
+		r.group.Go(func() { c.end(c.program.Wait().Err) })
 	}
-	result := done.Wait()
-	c.end()
-	r.say("%s exited with %d", c, result.ExitCode)
-	if e := c.spec.Expect; e != nil {
+	return err
+}
+
+// judgeCommand judges the exit code of a program that should have ended by now; one that has not is stopped.
+func (r *run) judgeCommand(c *connection) {
+	select {
+	case <-c.program.Done():
+	default:
+		r.extra = append(r.extra, Expectation{Text: c.name + ": the command ends", Got: "still running"})
+		return
+	}
+	result := c.program.Wait()
+	r.say("%s: exit code %d", c, result.ExitCode)
+	if e := c.spec.Expect; e != nil && !c.stopped {
 		r.extra = append(r.extra, Expectation{
 			Text: fmt.Sprintf("%s: exit code %d", c.name, e.ExitCode), Passed: result.ExitCode == e.ExitCode,
-			Got: fmt.Sprintf("exit code %d: %s", result.ExitCode, result.Output),
+			Got: strings.TrimSpace(fmt.Sprintf("%d %s", result.ExitCode, result.Output)),
 		})
 	}
-	return result.Err
 }
 
 // pathOf asks the router which path the connection's flow takes.
