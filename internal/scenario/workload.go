@@ -82,36 +82,47 @@ func (r *run) pathOf(c *connection) (path string) {
 	return path
 }
 
+// acceptLimit is how long the far side may take to tell of a connection whose client has moved data already.
+const acceptLimit = 2 * time.Second
+
 // sourceSeen asks the far side which source address the connection has there: S3 by its own records, a server by what it
 // accepted. The port tells connections apart: no gateway of this version changes it.
 func (r *run) sourceSeen(c *connection, local, remote netip.AddrPort) string {
+	seen := r.seenByServer
 	if c.spec.Kind != workload.Stream {
-		return r.seenByS3(local, remote)
+		seen = r.seenByS3
 	}
-	for _, name := range r.order {
-		server := r.conns[name]
-		server.mu.Lock()
-		accepted := server.accepted
-		server.mu.Unlock()
-		for _, peer := range accepted {
-			if server.spec.Kind == workload.Serve && uint16(server.spec.Listen) == remote.Port() && peer.Port() == local.Port() && r.serves(server, remote.Addr()) {
-				return peer.Addr().String()
-			}
+	for deadline := time.Now().Add(acceptLimit); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if peer := seen(local, remote); peer.IsValid() {
+			return peer.String()
 		}
 	}
 	return none
 }
 
-// acceptLimit is how long S3 may take to accept a connection whose client has written to it already.
-const acceptLimit = time.Second
+func (r *run) seenByS3(local, remote netip.AddrPort) netip.Addr {
+	if seen := r.lab.S3Connections(remote, local.Port()); len(seen) > 0 {
+		return seen[len(seen)-1].Peer.Addr()
+	}
+	return netip.Addr{}
+}
 
-func (r *run) seenByS3(local, remote netip.AddrPort) string {
-	for deadline := time.Now().Add(acceptLimit); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		if seen := r.lab.S3Connections(remote, local.Port()); len(seen) > 0 {
-			return seen[len(seen)-1].Peer.Addr().String()
+func (r *run) seenByServer(local, remote netip.AddrPort) netip.Addr {
+	for _, name := range r.order {
+		server := r.conns[name]
+		if server.spec.Kind != workload.Serve || uint16(server.spec.Listen) != remote.Port() || !r.serves(server, remote.Addr()) {
+			continue
+		}
+		server.mu.Lock()
+		accepted := server.accepted
+		server.mu.Unlock()
+		for _, peer := range accepted {
+			if peer.Port() == local.Port() {
+				return peer.Addr()
+			}
 		}
 	}
-	return none
+	return netip.Addr{}
 }
 
 // serves says whether a server's instance or host has the address.
