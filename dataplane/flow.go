@@ -20,7 +20,8 @@ const (
 	Natural Mode = iota
 	// Silent discards the packets of a cut flow in both directions.
 	Silent
-	// Reset discards them and answers each with RST.
+	// Reset discards them and answers each with RST. In place of what the far side sends the interface gets a RST, too: one that
+	// only listens would never hear of its loss otherwise.
 	Reset
 )
 
@@ -129,7 +130,7 @@ func (w *Worker) stale(f *conntrack.Flow, i *Interface, p *packet.Packet, d dire
 		return drop.StaleFlow
 	case Reset:
 		w.reset = answer{to: i}
-		if d == inbound { // one that only listens would never hear of it otherwise
+		if d == inbound {
 			w.reset = answer{to: w.from, source: addrOf(f.Source), receiver: i}
 		}
 		return drop.StaleFlow
