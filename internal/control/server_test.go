@@ -295,7 +295,7 @@ func TestServerHangsUpOnTheCommandOfAClientThatIsGone(t *testing.T) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		e := Exec{Instance: "app", Path: "/bin/sh", Args: []string{"sh", "-c", "echo ready; sleep 1000"}, Env: os.Environ(), Dir: "/"}
+		e := Exec{Instance: "app", Path: "/bin/sh", Args: []string{"sh", "-c", "echo ready; exec sleep 1000"}, Env: os.Environ(), Dir: "/"} // a shell may block signals while it forks
 		_, _ = c.Exec(ctx, e, [3]*os.File{null, w, w}, nil)
 	}()
 	line, err := bufio.NewReader(r).ReadString('\n')
