@@ -60,24 +60,20 @@ type PrefixList struct {
 type edit struct {
 	action string
 	apply  func(*topology.Spec) error
-	// installs names the endpoint whose route the change installs, for the literal reading of the launch announcement
-	installs string
 }
 
 // edits lists what the change consists of: one edit, if it is well-formed.
 func (c Change) edits() (all []edit) {
 	add := func(action string, apply func(*topology.Spec) error) {
-		all = append(all, edit{action: action, apply: apply})
+		all = append(all, edit{action, apply})
 	}
 	if e := c.CreateEndpoint; e != nil {
 		add("CreateVpcEndpoint", func(s *topology.Spec) error {
 			return s.CreateEndpoint(e.VPC, e.Name, topology.EndpointSpec{Service: e.Service, RouteTables: e.RouteTables})
 		})
-		all[len(all)-1].installs = e.Name
 	}
 	if e := c.ModifyEndpoint; e != nil {
 		add("ModifyVpcEndpoint", func(s *topology.Spec) error { return s.ModifyEndpoint(e.VPC, e.Name, e.Add, e.Remove) })
-		all[len(all)-1].installs = e.Name
 	}
 	if e := c.DeleteEndpoint; e != nil {
 		add("DeleteVpcEndpoints", func(s *topology.Spec) error { return s.DeleteEndpoint(e.VPC, e.Name) })
@@ -120,6 +116,21 @@ func (c Change) edit() (edit, error) {
 	default:
 		return edit{}, fmt.Errorf("%s and %s: a step changes one thing; write two steps", all[0].action, all[1].action)
 	}
+}
+
+// on makes the change to a topology, of which spec is a copy of its own, and returns what that then means.
+func (c Change) on(spec *topology.Spec) (action string, network *topology.Network, err error) {
+	e, err := c.edit()
+	if err != nil {
+		return "", nil, err
+	}
+	if err = e.apply(spec); err == nil {
+		network, err = topology.Resolve(spec, nil)
+	}
+	if err != nil {
+		return "", nil, fmt.Errorf("%s: %w", e.action, err)
+	}
+	return e.action, network, nil
 }
 
 // Action returns the change's name as AWS's API calls it, or the empty string for a change that is none.

@@ -13,6 +13,8 @@ import (
 
 	"vpcsim/dataplane"
 	"vpcsim/dataplane/drop"
+	"vpcsim/topology"
+	"vpcsim/topology/compile"
 )
 
 // TestExactness cuts real connections: of 600 kernel TCP connections, half of them to S3 from the endpoint's subnet, exactly
@@ -193,5 +195,30 @@ func TestPublicIPScope(t *testing.T) {
 			}
 			survive(t, []*net.TCPConn{l.dial(t, "app", "203.0.113.10:7")}, echoes)
 		})
+	}
+}
+
+// TestCutInternetMarksOnlyNewRoutes: of two VPCs with an endpoint of the same name, the one whose endpoint is new is affected.
+func TestCutInternetMarksOnlyNewRoutes(t *testing.T) {
+	spec, src, err := topology.Parse("twins.vpc.yml", []byte("region: us-east-1\nname: twins\nvpcs:\n"+
+		"  left: {cidr: 10.0.0.0/16, subnets: {a: {cidr: 10.0.1.0/24}}, instances: {l: {subnet: a}}, endpoints: {s3: {service: s3, route_tables: [main]}}}\n"+
+		"  right: {cidr: 10.0.0.0/16, subnets: {a: {cidr: 10.0.1.0/24}}, instances: {r: {subnet: a}}}\n"))
+	require.NoError(t, err)
+	old, err := topology.Resolve(spec, src)
+	require.NoError(t, err)
+	create := Change{CreateEndpoint: &CreateEndpoint{VPC: "right", Name: "s3", Service: "s3", RouteTables: []string{"main"}}}
+	_, now, err := create.on(spec)
+	require.NoError(t, err)
+	s, err := compile.Snapshot(now)
+	require.NoError(t, err)
+	cutInternet(s, old, now)
+	marked := map[string]bool{}
+	for _, i := range s.Interfaces {
+		if i.Subnet != nil {
+			marked[i.Name] = i.Subnet.Node.CutInternet
+		}
+	}
+	if marked["l"] || !marked["r"] {
+		t.Errorf("marked %v, want r's table only", marked)
 	}
 }

@@ -10,6 +10,7 @@
 package control
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -90,10 +91,12 @@ func Start(spec *topology.Spec, src *topology.Source, o Options) (*Lab, error) {
 		return nil, err
 	}
 	l.router = dataplane.NewRouter(dataplane.Config{Mode: o.Mode, Now: monotonic.Now, OnFlow: l.onFlow, Recorder: o.Recorder})
-	if err := bindNames(network); err != nil {
-		return nil, err
+	if err = bindNames(network); err == nil {
+		l.mu.Lock()
+		err = l.enter(network, "initial")
+		l.mu.Unlock()
 	}
-	if err := l.enter(network, "initial", nil); err != nil {
+	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
@@ -144,49 +147,20 @@ type Committed struct {
 
 // Change makes one change. An error leaves the lab as it was.
 func (l *Lab) Change(c Change) (Committed, error) {
-	e, err := c.edit()
-	if err != nil {
-		return Committed{}, err
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	spec := l.spec.Clone()
-	if err := e.apply(spec); err != nil {
-		return Committed{}, fmt.Errorf("%s: %w", e.action, err)
-	}
-	network, err := topology.Resolve(spec, nil)
+	action, network, err := c.on(spec)
 	if err != nil {
-		return Committed{}, fmt.Errorf("%s: %w", e.action, err)
+		return Committed{}, err
 	}
 	l.changes++
 	id := fmt.Sprintf("change-%d", l.changes)
-	var installs *topology.Endpoint
-	if e.installs != "" && l.options.Scope == ScopePublicIP {
-		installs = newTables(l.network, network, e.installs)
-	}
-	if err := l.enterLocked(network, id, installs); err != nil {
-		return Committed{}, fmt.Errorf("%s: %w", e.action, err)
+	if err := l.enter(network, id); err != nil {
+		return Committed{}, fmt.Errorf("%s: %w", action, err)
 	}
 	l.spec = spec
-	return l.report(id, e.action, c), nil
-}
-
-// newTables returns the named endpoint as it is in the new network, with only the route tables in which its route is new.
-func newTables(old, now *topology.Network, name string) *topology.Endpoint {
-	for _, v := range now.VPCs {
-		for _, e := range v.Endpoints {
-			if e.Name != name {
-				continue
-			}
-			fresh := *e
-			before := old.Endpoint(e.ID)
-			fresh.RouteTables = slices.DeleteFunc(slices.Clone(e.RouteTables), func(t *topology.RouteTable) bool {
-				return before != nil && slices.ContainsFunc(before.RouteTables, func(b *topology.RouteTable) bool { return b.ID == t.ID })
-			})
-			return &fresh
-		}
-	}
-	return nil
+	return l.report(id, action, c), nil
 }
 
 // report turns the flow events of the commit into the change's events.
@@ -195,7 +169,7 @@ func (l *Lab) report(id, action string, c Change) Committed {
 	flows := l.pending
 	l.pending = nil
 	l.pendingMu.Unlock()
-	slices.SortStableFunc(flows, func(a, b dataplane.FlowEvent) int { return int(a.Time - b.Time) })
+	slices.SortStableFunc(flows, func(a, b dataplane.FlowEvent) int { return cmp.Compare(a.Time, b.Time) })
 	done := Committed{ID: id, At: l.at}
 	events := []Event{{Time: l.wall(done.At), Monotonic: done.At, Event: action, ChangeID: id, Change: &c}}
 	for _, f := range flows {
@@ -207,21 +181,17 @@ func (l *Lab) report(id, action string, c Change) Committed {
 	return done
 }
 
-func (l *Lab) enter(network *topology.Network, change string, installs *topology.Endpoint) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.enterLocked(network, change, installs)
-}
-
-// enterLocked makes network the current one: nodes first, then the snapshot, then away with what is gone.
-func (l *Lab) enterLocked(network *topology.Network, change string, installs *topology.Endpoint) error {
+// enter makes network the current one: nodes first, then the snapshot, then away with what is gone. mu is held.
+func (l *Lab) enter(network *topology.Network, change string) error {
 	draining := l.drain(network)
 	snapshot, err := compile.Snapshot(network, draining...)
 	if err != nil {
 		return err
 	}
 	snapshot.Change = change
-	cutInternet(snapshot, installs)
+	if l.options.Scope == ScopePublicIP && l.network != nil {
+		cutInternet(snapshot, l.network, network)
+	}
 	want := plans(network, draining)
 	if err := l.build(want); err != nil {
 		return err
@@ -254,16 +224,21 @@ func (l *Lab) drain(network *topology.Network) (draining []*topology.Endpoint) {
 	return draining[max(0, len(draining)-maxDraining):]
 }
 
-// cutInternet marks the route tables in which the endpoint's route is new.
-func cutInternet(s *dataplane.Snapshot, installs *topology.Endpoint) {
-	if installs == nil {
-		return
+// cutInternet marks the route tables of the snapshot in which an endpoint's route is new.
+func cutInternet(s *dataplane.Snapshot, old, now *topology.Network) {
+	fresh := map[string]bool{} // by id of the table
+	for _, v := range now.VPCs {
+		for _, e := range v.Endpoints {
+			before := old.Endpoint(e.ID)
+			for _, t := range e.RouteTables {
+				had := before != nil && slices.ContainsFunc(before.RouteTables, func(b *topology.RouteTable) bool { return b.ID == t.ID })
+				fresh[t.ID] = fresh[t.ID] || !had
+			}
+		}
 	}
 	for _, i := range s.Interfaces {
-		for _, t := range installs.RouteTables {
-			if i.Subnet != nil && i.Subnet.Node.ID == t.ID {
-				i.Subnet.Node.CutInternet = true
-			}
+		if i.Subnet != nil && fresh[i.Subnet.Node.ID] {
+			i.Subnet.Node.CutInternet = true
 		}
 	}
 }

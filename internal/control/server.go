@@ -15,7 +15,6 @@ import (
 
 	"vpcsim/dataplane/port"
 	"vpcsim/internal/probe"
-	"vpcsim/topology"
 )
 
 // The control socket is how the command line reaches a standing lab: a Unix stream socket in a directory that only its owner
@@ -259,29 +258,14 @@ type ChangeResult struct {
 
 func (l *Lab) change(c Change, dryRun bool) (*ChangeResult, error) {
 	if dryRun {
-		return &ChangeResult{DryRun: true, Flows: []Event{}}, l.check(c)
+		_, _, err := c.on(l.Spec())
+		return &ChangeResult{DryRun: true, Flows: []Event{}}, err
 	}
 	done, err := l.Change(c)
 	if err != nil {
 		return nil, err
 	}
 	return &ChangeResult{ChangeID: done.ID, CommittedAt: l.wall(done.At), Flows: append([]Event{}, done.Flows...)}, nil
-}
-
-// check says what is wrong with a change without making it.
-func (l *Lab) check(c Change) error {
-	e, err := c.edit()
-	if err != nil {
-		return err
-	}
-	spec := l.Spec()
-	if err := e.apply(spec); err != nil {
-		return fmt.Errorf("%s: %w", e.action, err)
-	}
-	if _, err := topology.Resolve(spec, nil); err != nil {
-		return fmt.Errorf("%s: %w", e.action, err)
-	}
-	return nil
 }
 
 // codeOf is the exit code for an error: what the machine cannot do is not the user's mistake.
