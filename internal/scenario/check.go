@@ -13,21 +13,10 @@ import (
 	"vpcsim/topology"
 )
 
-// Load reads a scenario file; "-" is standard input. The error is topology.Errors where the file's contents are to blame.
-func Load(path string) (*File, *topology.Source, error) {
-	f := new(File)
-	src, err := topology.LoadInto(path, f)
-	return f.read(path, src, err)
-}
-
-// Parse is Load for a file already read.
+// Parse reads a scenario from YAML text; name is the file's, for messages. The error is topology.Errors.
 func Parse(name string, data []byte) (*File, *topology.Source, error) {
 	f := new(File)
 	src, err := topology.Decode(name, data, f)
-	return f.read(name, src, err)
-}
-
-func (f *File) read(name string, src *topology.Source, err error) (*File, *topology.Source, error) {
 	if f.Name == "" {
 		f.Name = strings.TrimSuffix(filepath.Base(name), filepath.Ext(name))
 	}
