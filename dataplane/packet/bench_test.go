@@ -51,6 +51,27 @@ func BenchmarkSetEmbeddedSrc(b *testing.B) {
 	}
 }
 
+func BenchmarkClampMSS(b *testing.B) {
+	p := decoded(b, synWith(b, tcp4(), 2, 4, 0x23, 0x28, 4, 2, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 1, 3, 3, 7))
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		be.PutUint16(p.Bytes()[42:], uint16(1000+i&0xfff)) // the checksum is wrong then, and no matter
+		p.ClampMSS(1460)
+	}
+}
+
+func BenchmarkFragment9001Into1500(b *testing.B) {
+	d := udp4()
+	d.payload = make([]byte, 9001-28)
+	p, f := d.packet(b), New(1500)
+	b.ReportAllocs()
+	for b.Loop() {
+		for at, more := 0, true; more; {
+			at, more = p.FragmentInto(f, 1500, at)
+		}
+	}
+}
+
 func BenchmarkBuildReset(b *testing.B) {
 	p, out := tcp4().packet(b), New(100)
 	b.ReportAllocs()

@@ -86,33 +86,69 @@ func BuildReset(dst, seg *Packet) bool {
 const (
 	ipv4HeaderLen = 20
 	ipv6HeaderLen = 40
-	icmpErrorMax  = 576 // RFC 1812 4.3.2.3: quote as much as fits into this
+	icmpHeaderLen = 8
+	icmpErrorMax  = 576  // RFC 1812 4.3.2.3: quote as much as fits into this
+	icmp6ErrorMax = 1280 // RFC 4443 2.4 (c), the smallest MTU of IPv6
+
+	icmpv6Redirect = 137 // RFC 4861 4.5; for RFC 4443 2.4 (e.2) as bad as an error
 )
 
-// BuildICMPError makes the error that a router with the address from sends about an offending IPv4 datagram (RFC 792). mtu
-// is that of the next hop in bytes, for CodeFragmentationNeeded (RFC 1191 4), and 0 otherwise. Its Time and Probe are the
-// offending packet's, its TOS that too with precedence 6 (RFC 1812 4.3.2.5).
+// BuildTimeExceeded makes the error that a router with the address from sends about a datagram whose TTL or hop limit has
+// run out: BuildICMPError for either family.
+func BuildTimeExceeded(dst, offending *Packet, from netip.Addr) bool {
+	typ := uint8(ICMPTimeExceeded)
+	if !offending.Src.Is4() {
+		typ = ICMPv6TimeExceeded
+	}
+	return BuildICMPError(dst, offending, from, typ, CodeTTLExceeded, 0)
+}
+
+// BuildTooBig makes the error that a router with the address from sends about a datagram that exceeds the next hop's mtu in
+// bytes and may not be fragmented: BuildICMPError for either family (RFC 1191 4, RFC 4443 3.2).
+func BuildTooBig(dst, offending *Packet, from netip.Addr, mtu uint16) bool {
+	if offending.Src.Is4() {
+		return BuildICMPError(dst, offending, from, ICMPDestinationUnreachable, CodeFragmentationNeeded, mtu)
+	}
+	return BuildICMPError(dst, offending, from, ICMPv6PacketTooBig, 0, mtu)
+}
+
+// BuildICMPError makes the error that a router with the address from sends about an offending datagram: ICMP (RFC 792) about
+// IPv4, in up to 576 bytes, ICMPv6 (RFC 4443) about IPv6, in up to 1,280; typ and code are of that family. mtu is that of the
+// next hop in bytes, for CodeFragmentationNeeded and ICMPv6PacketTooBig, and 0 otherwise. Its Time and Probe are the offending
+// packet's; its TOS is that too, with precedence 6 (RFC 1812 4.3.2.5), its traffic class 0.
 //
-// It is false, and dst untouched, where RFC 1122 3.2.2 and RFC 1812 4.3.2.7 forbid an error: about an ICMP error, a later
-// fragment, a destination that is broadcast or multicast, a source that is no single host (zero, loopback, broadcast,
-// multicast, class E); also about IPv6. Limiting the rate, and the broadcast addresses of subnets, are the caller's. dst
-// must not be offending.
+// It is false, and dst untouched, where RFC 1122 3.2.2, RFC 1812 4.3.2.7 and RFC 4443 2.4 (e) forbid an error: about an ICMP
+// error or what may be a fragment of one, a later fragment of IPv4, a destination that is broadcast or multicast (also if
+// it is too big for IPv6: nothing in a VPC carries multicast), a source that is no single host (zero, loopback, broadcast,
+// multicast, class E). Limiting the rate, and the broadcast addresses of subnets, are the caller's. dst must not be offending.
+// It panics if from is of the other family.
 func BuildICMPError(dst, offending *Packet, from netip.Addr, typ, code uint8, mtu uint16) bool {
-	if !offending.Src.Is4() || offending.IsICMPError() || offending.LaterFragment() ||
-		!isHost(offending.Src) || offending.Src.IsLoopback() || !isHost(offending.Dst) {
+	if !reportable(offending) {
 		return false
 	}
 	quote := offending.Bytes()
-	quote = quote[:min(len(quote), icmpErrorMax-ipv4HeaderLen-8)]
-	const precedence, tos = 6 << 5, 0x1c // the ECN bits are the transport's, not the error's
+	protocol, tos, room := uint8(ICMPv6), uint8(0), icmp6ErrorMax-ipv6HeaderLen-icmpHeaderLen
+	if offending.Src.Is4() {
+		const precedence, mask = 6 << 5, 0x1c // the ECN bits are the transport's, not the error's
+		protocol, tos, room = ICMP, precedence|quote[1]&mask, icmpErrorMax-ipv4HeaderLen-icmpHeaderLen
+	}
+	quote = quote[:min(len(quote), room)]
 	dst.Time, dst.Probe = offending.Time, offending.Probe
-	t := dst.begin(from, offending.Src, ICMP, precedence|offending.Bytes()[1]&tos, 8+len(quote))
-	clear(t[:8])
+	t := dst.begin(from, offending.Src, protocol, tos, icmpHeaderLen+len(quote))
 	t[0], t[1] = typ, code
-	be.PutUint16(t[6:], mtu)
-	copy(t[8:], quote)
+	be.PutUint16(t[icmpChecksum:], 0)
+	be.PutUint32(t[4:], uint32(mtu)) // 32 bits in ICMPv6, the lower 16 in ICMP
+	copy(t[icmpHeaderLen:], quote)
 	dst.finish(t, icmpChecksum)
 	return true
+}
+
+// reportable tells whether an ICMP error may be sent about p (BuildICMPError).
+func reportable(p *Packet) bool {
+	if p.IsICMPError() || p.Protocol == ICMPv6 && (p.ICMPType == icmpv6Redirect || p.LaterFragment()) {
+		return false
+	}
+	return (!p.Src.Is4() || !p.LaterFragment()) && isHost(p.Src) && !p.Src.IsLoopback() && isHost(p.Dst)
 }
 
 // isHost tells whether a may be one host's address: not 0/8, multicast, class E or the limited broadcast (RFC 1122 3.2.1.3).

@@ -177,7 +177,6 @@ func TestNoICMPErrorWhereRFC1122ForbidsIt(t *testing.T) {
 		{"to 0.0.0.0", from("0.0.0.0", "10.0.0.1"), false},
 		{"to 127.0.0.1", from("127.0.0.1", "10.0.0.1"), false},
 		{"to multicast", from("224.0.0.5", "10.0.0.1"), false},
-		{"about IPv6", udp6().bytes(t), false},
 	} {
 		p := New(600)
 		if got := BuildICMPError(p, decoded(t, c.b), netip.MustParseAddr("10.0.0.254"), ICMPTimeExceeded, 0, 0); got != c.want {
@@ -185,6 +184,98 @@ func TestNoICMPErrorWhereRFC1122ForbidsIt(t *testing.T) {
 		}
 		if !c.want && p.Len() != 0 {
 			t.Errorf("%s: dst was touched", c.name)
+		}
+	}
+}
+
+func TestBuildICMPErrorAboutIPv6EqualsGopacket(t *testing.T) {
+	from := netip.MustParseAddr("2001:db8::1")
+	long := tcp6()
+	long.payload = make([]byte, 1400)
+	for _, c := range []struct {
+		name  string
+		d     datagram
+		build func(dst, offending *Packet) bool
+		typ   uint8
+		mtu   uint16
+		quote int
+	}{
+		{"hop limit exceeded about UDP", udp6(),
+			func(p, o *Packet) bool { return BuildTimeExceeded(p, o, from) }, ICMPv6TimeExceeded, 0, 56},
+		{"too big about 1,460 bytes", long,
+			func(p, o *Packet) bool { return BuildTooBig(p, o, from, 1400) }, ICMPv6PacketTooBig, 1400, 1232},
+		{"no route about an echo request", echo6(),
+			func(p, o *Packet) bool {
+				return BuildICMPError(p, o, from, ICMPv6DestinationUnreachable, 0, 0)
+			}, ICMPv6DestinationUnreachable, 0, 55},
+	} {
+		offending, p := c.d.packet(t), New(1280)
+		offending.Time, offending.Probe = 7, true
+		if !c.build(p, offending) {
+			t.Fatalf("%s: refused", c.name)
+		}
+		want := quoting6(t, c.typ, c.mtu, offending.Bytes()[:c.quote])
+		be.PutUint16(want[0:], 0x6000)
+		if !bytes.Equal(p.Bytes(), want) {
+			t.Errorf("%s:\ngot  % x\nwant % x", c.name, p.Bytes(), want)
+		}
+		if p.Time != 7 || !p.Probe || !p.IsICMPError() || !p.ValidChecksum() {
+			t.Errorf("%s: got %+v", c.name, p)
+		}
+		agree(t, p)
+	}
+}
+
+func TestNoICMPErrorWhereRFC4443ForbidsIt(t *testing.T) {
+	from := func(src, dst string) []byte { d := udp6(); d.src, d.dst = src, dst; return d.bytes(t) }
+	fragment := func(protocol uint8) []byte {
+		b := udp6().bytes(t)
+		b[6] = ipv6Fragment
+		copy(b[40:], []byte{protocol, 0, 0, 8 | 1, 0, 0, 0, 1}) // offset 8, more follow
+		return b
+	}
+	unknown, redirect := echo6(), echo6()
+	unknown.icmpType, redirect.icmpType = 100, 137
+	for _, c := range []struct {
+		name string
+		b    []byte
+		want bool
+	}{
+		{"about an ICMPv6 error", quoting6(t, ICMPv6TimeExceeded, 0, udp6().bytes(t)), false},
+		{"about an error of an unknown type", unknown.bytes(t), false},
+		{"about a redirect", redirect.bytes(t), false},
+		{"about an echo", echo6().bytes(t), true},
+		{"about a later fragment of UDP", fragment(UDP), true},
+		{"about a later fragment of ICMPv6, perhaps an error's", fragment(ICMPv6), false},
+		{"about multicast", from("2001:db8::5", "ff02::1"), false},
+		{"to ::", from("::", "2001:db8::5"), false},
+		{"to ::1", from("::1", "2001:db8::5"), false},
+		{"to multicast", from("ff02::5", "2001:db8::5"), false},
+	} {
+		p := New(1280)
+		if got := BuildTimeExceeded(p, decoded(t, c.b), netip.MustParseAddr("2001:db8::1")); got != c.want {
+			t.Errorf("%s: got %v", c.name, got)
+		}
+		if !c.want && p.Len() != 0 {
+			t.Errorf("%s: dst was touched", c.name)
+		}
+	}
+}
+
+func TestTooBigAndTimeExceededOfIPv4(t *testing.T) {
+	from, o := netip.MustParseAddr("10.0.2.1"), tcp4().packet(t)
+	for name, c := range map[string]struct {
+		build     func(p *Packet) bool
+		typ, code uint8
+		mtu       uint16
+	}{
+		"too big":       {func(p *Packet) bool { return BuildTooBig(p, o, from, 8500) }, ICMPDestinationUnreachable, CodeFragmentationNeeded, 8500},
+		"time exceeded": {func(p *Packet) bool { return BuildTimeExceeded(p, o, from) }, ICMPTimeExceeded, CodeTTLExceeded, 0},
+	} {
+		got, want := New(576), New(576)
+		BuildICMPError(want, o, from, c.typ, c.code, c.mtu)
+		if !c.build(got) || !bytes.Equal(got.Bytes(), want.Bytes()) || be.Uint32(got.Bytes()[24:]) != uint32(c.mtu) {
+			t.Errorf("%s: got % x", name, got.Bytes())
 		}
 	}
 }

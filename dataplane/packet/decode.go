@@ -133,15 +133,15 @@ func (p *Packet) decode6(b []byte) Fault {
 		return BadTotalLength
 	}
 	b = b[:total]
-	next, at, ok := p.skipExtensions(b)
+	next, at, fragment, ok := skipExtensions(b)
 	if !ok {
-		p.fragment = 0
 		return BadHeaderLength
 	}
 	p.n = total
 	p.Src = netip.AddrFrom16([16]byte(b[8:24]))
 	p.Dst = netip.AddrFrom16([16]byte(b[24:40]))
 	p.Protocol = next
+	p.fragment = fragment
 	p.transport = uint16(at)
 	if p.fragment != 0 {
 		if f := p.checkFragment(total - 40 - 8); f != OK || p.LaterFragment() {
@@ -151,29 +151,29 @@ func (p *Packet) decode6(b []byte) Fault {
 	return p.decodeTransport(b[at:], ICMPv6)
 }
 
-// skipExtensions walks over the extension headers of b, an IPv6 datagram, noting a fragment header on the way. It returns
-// the protocol behind them and where it starts; not ok if a header does not fit into b.
-func (p *Packet) skipExtensions(b []byte) (next uint8, at int, ok bool) {
+// skipExtensions walks over the extension headers of b, an IPv6 datagram of 40 bytes or more. It returns the protocol behind
+// them, where it starts, and a fragment header's word as IPv4 would have it; not ok if a header does not fit into b.
+func skipExtensions(b []byte) (next uint8, at int, fragment uint16, ok bool) {
 	next, at = b[6], 40
 	for {
 		extension := next
 		switch extension {
 		case ipv6HopByHop, ipv6Routing, ipv6DestinationOptions, ipv6Authentication, ipv6Fragment:
 		default:
-			return next, at, true
+			return next, at, fragment, true
 		}
 		if len(b) < at+8 {
-			return 0, 0, false
+			return 0, 0, 0, false
 		}
 		h := b[at:]
 		next = h[0]
 		switch extension {
 		case ipv6Fragment:
 			w := be.Uint16(h[2:])
-			p.fragment = w>>3 | w&1<<13
+			fragment = w>>3 | w&1<<13
 			at += 8
-			if p.LaterFragment() {
-				return next, at, true
+			if fragment&fragmentOffset != 0 {
+				return next, at, fragment, true
 			}
 		case ipv6Authentication:
 			at += 4 * (int(h[1]) + 2)
@@ -181,7 +181,7 @@ func (p *Packet) skipExtensions(b []byte) (next uint8, at int, ok bool) {
 			at += 8 * (int(h[1]) + 1)
 		}
 		if len(b) < at {
-			return 0, 0, false
+			return 0, 0, 0, false
 		}
 	}
 }
@@ -231,7 +231,7 @@ func (p *Packet) decodeTransport(t []byte, icmp uint8) Fault {
 		h := (*[8]byte)(t)
 		p.ICMPType, p.ICMPCode = h[0], h[1]
 		p.checksum = p.transport + icmpChecksum
-		if p.isEcho() {
+		if isEcho(p.Protocol, p.ICMPType) {
 			id := be.Uint16(h[echoID:])
 			p.SrcPort, p.DstPort = id, id
 		}
@@ -247,14 +247,14 @@ const (
 	echoID       = 4
 )
 
-// isEcho tells whether the packet is an ICMP or ICMPv6 echo request or reply: the only messages with an identifier that
-// stands for ports. Later fragments must be excluded by the caller.
-func (p *Packet) isEcho() bool {
-	switch p.Protocol {
+// isEcho tells whether an ICMP or ICMPv6 message is an echo request or reply: the only ones with an identifier that stands
+// for ports.
+func isEcho(protocol, typ uint8) bool {
+	switch protocol {
 	case ICMP:
-		return p.ICMPType == ICMPEchoRequest || p.ICMPType == ICMPEchoReply
+		return typ == ICMPEchoRequest || typ == ICMPEchoReply
 	case ICMPv6:
-		return p.ICMPType == ICMPv6EchoRequest || p.ICMPType == ICMPv6EchoReply
+		return typ == ICMPv6EchoRequest || typ == ICMPv6EchoReply
 	}
 	return false
 }

@@ -280,7 +280,7 @@ func compareTransport(t *testing.T, p *Packet, fault Fault, b []byte) {
 		if g.DecodeFromBytes(b, &truncated) != nil || p.Version() != 4 {
 			return
 		}
-		if fault != OK || g.TypeCode.Type() != p.ICMPType || g.TypeCode.Code() != p.ICMPCode || p.isEcho() && g.Id != p.SrcPort {
+		if fault != OK || g.TypeCode.Type() != p.ICMPType || g.TypeCode.Code() != p.ICMPCode || isEcho(p.Protocol, p.ICMPType) && g.Id != p.SrcPort {
 			t.Fatalf("%v: got %+v, gopacket %+v", fault, p, g)
 		}
 	}

@@ -97,7 +97,7 @@ func TestAQuoteThatCannotBeToldIsLeftAlone(t *testing.T) {
 		{"19 bytes of a header", quoting(t, 3, 3, udp[:19])},
 		{"options cut off", quoting(t, 3, 3, every()["TCP with IP options"].bytes(t)[:22])},
 		{"IHL 4", quoting(t, 3, 3, edited(func(b []byte) { b[0] = 0x44 }))},
-		{"IPv6", quoting(t, 3, 3, udp6().bytes(t))},
+		{"IPv6 in ICMP", quoting(t, 3, 3, udp6().bytes(t))},
 		{"a header whose checksum is wrong", quoting(t, 3, 3, edited(func(b []byte) { b[1]++ }))},
 		{"a total length below the header's", quoting(t, 3, 3, edited(func(b []byte) { b[3] = 19; fixHeader(b) }))},
 		{"source quench", quoting(t, ICMPSourceQuench, 0, udp)},

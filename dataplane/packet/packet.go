@@ -51,10 +51,15 @@ const (
 	ICMPEchoRequest            = 8
 	ICMPTimeExceeded           = 11
 	ICMPParameterProblem       = 12
-	ICMPv6EchoRequest          = 128
-	ICMPv6EchoReply            = 129
 
-	CodeTTLExceeded         = 0 // of ICMPTimeExceeded
+	ICMPv6DestinationUnreachable = 1
+	ICMPv6PacketTooBig           = 2
+	ICMPv6TimeExceeded           = 3
+	ICMPv6ParameterProblem       = 4
+	ICMPv6EchoRequest            = 128
+	ICMPv6EchoReply              = 129
+
+	CodeTTLExceeded         = 0 // of ICMPTimeExceeded, ICMPv6TimeExceeded
 	CodeFragmentationNeeded = 4 // of ICMPDestinationUnreachable
 )
 
@@ -69,6 +74,11 @@ type Packet struct {
 	TCPFlags         uint8 // valid iff Protocol is TCP and not a later fragment
 	// ICMPType and ICMPCode are valid iff Protocol is ICMP over IPv4 or ICMPv6 over IPv6, and not a later fragment.
 	ICMPType, ICMPCode uint8
+
+	// SegmentSize is how many bytes of payload each segment has, but for the last, of a super-packet that a port took from a
+	// kernel's segmentation offload: a row of TCP segments or UDP datagrams under one header, whose length is that of all. 0 is
+	// an ordinary datagram. The reader of the port sets it after SetLen, which resets it.
+	SegmentSize uint16
 
 	Probe bool  // the packet is a question (trace): whoever sees it reads state and never changes it
 	Time  int64 // monotonic nanoseconds when it was read; set by the reader of the port
@@ -91,11 +101,11 @@ func New(size int) *Packet {
 // place. The reader tells what it found with SetLen.
 func (p *Packet) Buffer(headroom int) []byte { return p.buf[Headroom-headroom:] }
 
-// SetLen says that the datagram is n bytes long, without the link header. The fields are those of before until Decode.
-// It panics if n is more than the packet has room for.
+// SetLen says that the datagram is n bytes long, without the link header, and an ordinary one. The fields are those of
+// before until Decode. It panics if n is more than the packet has room for.
 func (p *Packet) SetLen(n int) {
 	_ = p.buf[Headroom : Headroom+n]
-	p.n = n
+	p.n, p.SegmentSize = n, 0
 }
 
 // SetBytes makes b, copied, the datagram: for in-memory ports and tests. The fields are those of before until Decode. It
@@ -120,6 +130,7 @@ func (p *Packet) CopyFrom(q *Packet) {
 	*p = *q
 	p.buf = buf
 	p.SetBytes(q.Bytes())
+	p.SegmentSize = q.SegmentSize
 }
 
 // Version is the IP version, 4 or 6, of a packet decoded without fault.
@@ -198,3 +209,20 @@ func (p *Packet) Payload() []byte {
 
 // PayloadLen is the length of Payload.
 func (p *Packet) PayloadLen() int { return len(p.Payload()) }
+
+// Segments is how many datagrams a wire would carry for the packet: 1 unless it is a super-packet.
+func (p *Packet) Segments() int {
+	if p.SegmentSize == 0 {
+		return 1
+	}
+	return max(1, (p.PayloadLen()+int(p.SegmentSize)-1)/int(p.SegmentSize))
+}
+
+// WireLen is the length in bytes of the largest datagram that a wire would carry for the packet, headers included: what an
+// MTU is compared with. It is Len unless the packet is a super-packet.
+func (p *Packet) WireLen() int {
+	if p.SegmentSize == 0 {
+		return p.n
+	}
+	return p.n - max(0, p.PayloadLen()-int(p.SegmentSize))
+}

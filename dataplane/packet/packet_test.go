@@ -85,6 +85,7 @@ func TestTCPSegmentLenCountsSYNAndFIN(t *testing.T) {
 func TestNothingOnThePathAllocates(t *testing.T) {
 	p, q, out := tcp4().packet(t), udp6().packet(t), New(MaxSize)
 	v4, v6 := netip.MustParseAddr("3.4.5.6"), netip.MustParseAddr("2001:db8::9")
+	syn := decoded(t, synWith(t, tcp4(), 2, 4, 0x23, 0x28))
 	var quoted Packet
 	quoted.buf = make([]byte, Headroom+600)
 	BuildICMPError(&quoted, p, v4, ICMPTimeExceeded, CodeTTLExceeded, 0)
@@ -97,13 +98,63 @@ func TestNothingOnThePathAllocates(t *testing.T) {
 		"DecrementTTL":   func() { p.DecrementTTL() },
 		"CopyFrom":       func() { out.CopyFrom(p) },
 		"BuildReset":     func() { BuildReset(out, p) },
-		"BuildICMPError": func() { BuildICMPError(out, p, v4, ICMPTimeExceeded, 0, 0) },
-		"embedded":       func() { quoted.SetEmbeddedSrc(v4); quoted.SetEmbeddedSrcPort(9); quoted.EmbeddedPorts() },
-		"ValidChecksum":  func() { p.ValidChecksum() },
+		"BuildICMPError": func() { BuildICMPError(out, p, v4, ICMPTimeExceeded, 0, 0); BuildTooBig(out, q, v6, 1500) },
+		"ClampMSS":       func() { syn.ClampMSS(1460); syn.ClampMSS(536) },
+		"FragmentInto":   func() { p.FragmentInto(out, MinMTU, 0) },
+		"WireLen":        func() { p.WireLen(); p.Segments() },
+		"embedded": func() {
+			quoted.SetEmbeddedSrc(v4)
+			quoted.SetEmbeddedSrcPort(9)
+			quoted.EmbeddedPorts()
+			quoted.QuoteFault()
+		},
+		"ValidChecksum": func() { p.ValidChecksum() },
 	} {
 		if n := testing.AllocsPerRun(100, f); n != 0 {
 			t.Errorf("%s allocates %v times", name, n)
 		}
+	}
+}
+
+func TestASuperPacketIsMeasuredByItsSegments(t *testing.T) {
+	for _, c := range []struct {
+		name              string
+		d                 datagram
+		payload           int
+		size              uint16
+		segments, wireLen int
+	}{
+		{"an ordinary datagram", tcp4(), 4000, 0, 1, 4040},
+		{"an ordinary datagram without payload", tcp4(), 0, 0, 1, 40},
+		{"TCP of three segments and a bit", tcp4(), 4381, 1460, 4, 1500},
+		{"TCP of three segments", tcp4(), 4380, 1460, 3, 1500},
+		{"TCP of one segment", tcp4(), 1460, 1460, 1, 1500},
+		{"TCP of less than a segment", tcp4(), 100, 1460, 1, 140},
+		{"TCP without payload", tcp4(), 0, 1460, 1, 40},
+		{"TCP over IPv6", tcp6(), 30000, 1440, 21, 1500},
+		{"UDP", udp4(), 3000, 1000, 3, 1028},
+		{"the largest of one-byte segments", udp4(), MaxSize - 28, 1, MaxSize - 28, 29},
+	} {
+		c.d.payload = make([]byte, c.payload)
+		p := c.d.packet(t)
+		p.SegmentSize = c.size
+		if p.Segments() != c.segments || p.WireLen() != c.wireLen {
+			t.Errorf("%s: got %d segments, %d bytes on the wire; want %d, %d", c.name, p.Segments(), p.WireLen(), c.segments, c.wireLen)
+		}
+	}
+}
+
+func TestTheSegmentSizeIsOfOneDatagram(t *testing.T) {
+	p, q := tcp4().packet(t), New(100)
+	p.SegmentSize = 7
+	q.CopyFrom(p)
+	if p.Decode() != OK || p.SegmentSize != 7 || q.SegmentSize != 7 {
+		t.Errorf("got %d after Decode, %d in the copy; want 7", p.SegmentSize, q.SegmentSize)
+	}
+	p.SetLen(p.Len())
+	BuildReset(q, q)
+	if p.SegmentSize != 0 || q.SegmentSize != 0 {
+		t.Errorf("got %d after SetLen, %d in a RST; want an ordinary datagram", p.SegmentSize, q.SegmentSize)
 	}
 }
 

@@ -67,13 +67,46 @@ func (p *Packet) setPort(at int, field *uint16, port uint16) {
 	case p.Protocol == TCP || p.Protocol == UDP:
 		*field = port
 		putChecksum(p.Bytes()[p.checksum:], p.Protocol, put16(t[at:], port))
-	case p.isEcho():
+	case isEcho(p.Protocol, p.ICMPType):
 		p.SrcPort, p.DstPort = port, port
 		putChecksum(t[icmpChecksum:], p.Protocol, put16(t[echoID:], port))
 		if p.Protocol == ICMP && !p.IsFragment() && allZero(t) {
 			be.PutUint16(t[icmpChecksum:], 0xffff)
 		}
 	}
+}
+
+// SetSource is SetSrc and SetSrcPort in one: for TCP and UDP over IPv4 the checksum over both is updated once.
+func (p *Packet) SetSource(a netip.AddrPort) {
+	if !p.setEnd(ipv4Src, 0, a) {
+		p.SetSrc(a.Addr())
+		p.SetSrcPort(a.Port())
+		return
+	}
+	p.Src, p.SrcPort = a.Addr(), a.Port()
+}
+
+// SetDestination is SetSource for the destination.
+func (p *Packet) SetDestination(a netip.AddrPort) {
+	if !p.setEnd(ipv4Dst, 2, a) {
+		p.SetDst(a.Addr())
+		p.SetDstPort(a.Port())
+		return
+	}
+	p.Dst, p.DstPort = a.Addr(), a.Port()
+}
+
+// setEnd writes one end of TCP or UDP over IPv4: at says where the address is, portAt where the port is. Of anything else it
+// touches nothing, and is false.
+func (p *Packet) setEnd(at, portAt int, a netip.AddrPort) bool {
+	if p.checksum == 0 || p.Protocol != TCP && p.Protocol != UDP || !p.Src.Is4() || !a.Addr().Is4() {
+		return false
+	}
+	b := p.Bytes()
+	c := putAddr4(b, at, a.Addr())
+	c += put16(b[int(p.transport)+portAt:], a.Port())
+	putChecksum(b[p.checksum:], p.Protocol, c)
+	return true
 }
 
 // allZero tells whether b is all zeros. Of all that a NAT rewrites only an ICMP echo reply may come to that: identifier 0,

@@ -40,6 +40,14 @@ func rewrites(d datagram) []rewrite {
 		{"SetSrcPort to 65535", func(p *Packet) { p.SetSrcPort(65535) }, port(65535, source)},
 		{"SetDstPort", func(p *Packet) { p.SetDstPort(1) }, port(1, destination)},
 		{"SetDstPort to 0", func(p *Packet) { p.SetDstPort(0) }, port(0, destination)},
+		{"SetSource", func(p *Packet) { p.SetSource(netip.AddrPortFrom(netip.MustParseAddr(a), 1024)) }, func(d *datagram) {
+			d.src = a
+			port(1024, source)(d)
+		}},
+		{"SetDestination", func(p *Packet) { p.SetDestination(netip.AddrPortFrom(netip.MustParseAddr(b), 443)) }, func(d *datagram) {
+			d.dst = b
+			port(443, destination)(d)
+		}},
 		{"DecrementTTL", func(p *Packet) { p.DecrementTTL() }, func(d *datagram) { d.ttl = 63 }},
 		{"all of them", func(p *Packet) {
 			p.SetDst(netip.MustParseAddr(a))
