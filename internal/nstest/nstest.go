@@ -76,6 +76,14 @@ func RequireTAP(t testing.TB) {
 	}
 }
 
+// RequireIPv6 skips the test, and says why, if the kernel has no IPv6.
+func RequireIPv6(t testing.TB) {
+	t.Helper()
+	if _, err := os.Stat("/proc/sys/net/ipv6"); err != nil {
+		t.Skip("no IPv6:", err)
+	}
+}
+
 // Namespace returns a new namespace, closed when the test ends.
 func Namespace(t testing.TB) *host.Namespace {
 	t.Helper()

@@ -1,9 +1,11 @@
 package host
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -21,15 +23,25 @@ type Config struct {
 // Interface is a network interface that is there already; its MTU and MAC address are those it was made with (port/tap).
 type Interface struct {
 	Name  string
-	Addrs []netip.Prefix // each with its subnet's length; the first is the primary address
+	Addrs []netip.Prefix // each with its subnet's length; the first of each family is the primary address
 
-	// Router is the next hop of the default route; none if it is not valid. It is taken to be on the link, whether or not
-	// an address says so: an edge has a link-local one (169.254.0.1), and the port answers ARP for it.
-	Router netip.Addr
+	// Router is the next hop of the default route, Router6 that of IPv6's; none if it is not valid. They are taken to be on the
+	// link, whether or not an address says so: an edge has a link-local one (169.254.0.1), in IPv6 every interface has
+	// (fe80:ec2::1), and the port answers ARP and Neighbor Discovery for it.
+	Router, Router6 netip.Addr
 }
 
-// firstTable is the routing table of the first interface; the others follow.
-const firstTable = 100
+// hasIPv6 tells whether the interface needs IPv6, which is disabled else.
+func (ifc Interface) hasIPv6() bool {
+	return ifc.Router6.IsValid() || slices.ContainsFunc(ifc.Addrs, isIPv6)
+}
+
+func isIPv6(p netip.Prefix) bool { return p.Addr().Is6() }
+
+const (
+	firstTable = 100  // the routing table of the first interface; the others follow
+	priority6  = 1024 // what the kernel takes for none in IPv6 (IP6_RT_PRIO_USER)
+)
 
 // Configure brings up the loopback interface and cfg's, with addresses and routes.
 //
@@ -39,6 +51,11 @@ const firstTable = 100
 func (ns *Namespace) Configure(cfg Config) error {
 	return ns.withLoopback(func(h *netlink.Handle, lo int) error {
 		for i, ifc := range cfg.Interfaces {
+			if ifc.hasIPv6() {
+				if err := errors.Join(enableIPv6("lo"), enableIPv6(ifc.Name)); err != nil {
+					return fmt.Errorf("interface %s: enabling IPv6: %w", ifc.Name, err)
+				}
+			}
 			index, err := up(h, ifc.Name)
 			if err != nil {
 				return err
@@ -91,9 +108,7 @@ func up(h *netlink.Handle, name string) (index int, err error) {
 // there are several interfaces in its own table too.
 func (ifc Interface) configure(h *netlink.Handle, index, n int, several bool) error {
 	for _, addr := range ifc.Addrs {
-		// The kernel's own subnet route would have the same preference on every interface.
-		a := &netlink.Addr{IPNet: ipNet(addr), Flags: unix.IFA_F_NOPREFIXROUTE}
-		if err := h.AddrAdd(&netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: index}}, a); err != nil {
+		if err := addAddr(h, index, addr); err != nil {
 			return fmt.Errorf("address %s: %w", addr, err)
 		}
 	}
@@ -107,6 +122,9 @@ func (ifc Interface) configure(h *netlink.Handle, index, n int, several bool) er
 	for _, addr := range ifc.Addrs {
 		rule := netlink.NewRule()
 		rule.Src, rule.Table, rule.Family = ipNet(netip.PrefixFrom(addr.Addr(), addr.Addr().BitLen())), table, unix.AF_INET
+		if isIPv6(addr) {
+			rule.Family = unix.AF_INET6
+		}
 		if err := h.RuleAdd(rule); err != nil {
 			return fmt.Errorf("rule from %s lookup %d: %w", addr.Addr(), table, err)
 		}
@@ -114,37 +132,62 @@ func (ifc Interface) configure(h *netlink.Handle, index, n int, several bool) er
 	return nil
 }
 
-// addRoutes adds the subnets' and the default route to base's interface and table.
+// addAddr adds an address to the interface, and nothing but the address: the kernel's own subnet route would have the same
+// preference on every interface, and nobody else can have it.
+func addAddr(h *netlink.Handle, index int, addr netip.Prefix) error {
+	a := &netlink.Addr{IPNet: ipNet(addr), Flags: unix.IFA_F_NOPREFIXROUTE | unix.IFA_F_NODAD}
+	err := h.AddrAdd(&netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: index}}, a)
+	if err != nil || !isIPv6(addr) {
+		return err
+	}
+	// In IPv6 the kernel makes the address its own a while later, on a work queue. Until then this does.
+	return addLocal(h, index, []netip.Prefix{netip.PrefixFrom(addr.Addr(), addr.Addr().BitLen())})
+}
+
+// addRoutes adds the subnets' and the default routes to base's interface and table.
 func (ifc Interface) addRoutes(h *netlink.Handle, base netlink.Route) error {
 	seen := map[netip.Prefix]bool{}
 	for _, addr := range ifc.Addrs {
 		if subnet := addr.Masked(); !addr.IsSingleIP() && !seen[subnet] {
 			seen[subnet] = true
 			r := base
+			if isIPv6(addr) {
+				r.Priority += priority6
+			}
 			r.Dst, r.Scope, r.Src = ipNet(subnet), netlink.SCOPE_LINK, addr.Addr().AsSlice()
 			if err := h.RouteAdd(&r); err != nil {
 				return fmt.Errorf("route %s: %w", subnet, err)
 			}
 		}
 	}
-	if !ifc.Router.IsValid() {
-		return nil
-	}
-	r := base
-	r.Gw, r.Flags = ifc.Router.AsSlice(), int(netlink.FLAG_ONLINK)
-	if len(ifc.Addrs) > 0 {
-		r.Src = ifc.Addrs[0].Addr().AsSlice()
-	}
-	if err := h.RouteAdd(&r); err != nil {
-		return fmt.Errorf("default route via %s: %w", ifc.Router, err)
+	for _, router := range []netip.Addr{ifc.Router, ifc.Router6} {
+		if !router.IsValid() {
+			continue
+		}
+		r := base
+		if router.Is6() {
+			r.Priority += priority6
+		}
+		r.Gw, r.Flags = router.AsSlice(), int(netlink.FLAG_ONLINK)
+		if i := slices.IndexFunc(ifc.Addrs, func(p netip.Prefix) bool { return isIPv6(p) == router.Is6() }); i >= 0 {
+			r.Src = ifc.Addrs[i].Addr().AsSlice()
+		}
+		if err := h.RouteAdd(&r); err != nil {
+			return fmt.Errorf("default route via %s: %w", router, err)
+		}
 	}
 	return nil
 }
 
-// addLocal makes every address of the prefixes the namespace's own ("ip route add local").
-func addLocal(h *netlink.Handle, lo int, prefixes []netip.Prefix) error {
+// addLocal makes every address of the prefixes the namespace's own ("ip route add local"), at the interface.
+func addLocal(h *netlink.Handle, index int, prefixes []netip.Prefix) error {
+	if slices.ContainsFunc(prefixes, isIPv6) {
+		if err := enableIPv6("lo"); err != nil {
+			return fmt.Errorf("local prefixes: %w", err)
+		}
+	}
 	for _, p := range prefixes {
-		r := &netlink.Route{LinkIndex: lo, Dst: ipNet(p), Type: unix.RTN_LOCAL, Table: unix.RT_TABLE_LOCAL, Scope: netlink.SCOPE_HOST}
+		r := &netlink.Route{LinkIndex: index, Dst: ipNet(p), Type: unix.RTN_LOCAL, Table: unix.RT_TABLE_LOCAL, Scope: netlink.SCOPE_HOST}
 		if err := h.RouteAdd(r); err != nil {
 			return fmt.Errorf("local prefix %s: %w", p, err)
 		}

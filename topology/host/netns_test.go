@@ -89,7 +89,7 @@ func TestNewNamespaceHasItsParametersSet(t *testing.T) {
 	nstest.Require(t)
 	require.NoError(t, nstest.Namespace(t).Do(func() error {
 		for path, want := range map[string]string{
-			"ipv6/conf/default/disable_ipv6": "1", "ipv4/ip_forward": "0", "ipv4/conf/all/rp_filter": "0",
+			"ipv6/conf/default/disable_ipv6": "1", "ipv6/conf/default/accept_ra": "0", "ipv6/conf/default/accept_dad": "0", "ipv4/ip_forward": "0", "ipv4/conf/all/rp_filter": "0",
 			"ipv4/conf/default/accept_redirects": "0", "ipv4/ip_unprivileged_port_start": "0",
 			"ipv4/tcp_congestion_control": "cubic reno", "ipv4/ping_group_range": "0\t2147483647 or 0\t0",
 		} {
@@ -149,6 +149,92 @@ func TestConfigureRoutes(t *testing.T) {
 			t.Errorf("%s: got dev %s via %s src %s, want dev %s via %s src %s", c.name, dev, gw, src, c.dev, c.gw, c.wantSrc)
 		}
 	}
+}
+
+func TestConfigureRoutesIPv6(t *testing.T) {
+	nstest.RequireTAP(t)
+	nstest.RequireIPv6(t)
+	ns := instance(t, 2)
+	router, router6 := netip.MustParseAddr("10.0.1.1"), netip.MustParseAddr("fe80:ec2::1")
+	require.NoError(t, ns.Configure(host.Config{Interfaces: []host.Interface{
+		{Name: "eth0", Addrs: prefixes("10.0.1.5/24", "2001:db8:0:1::5/64", "2001:db8:0:1::15/64"), Router: router, Router6: router6},
+		{Name: "eth1", Addrs: prefixes("2001:db8:0:1::6/64", "10.0.1.6/24"), Router: router, Router6: router6},
+	}}))
+	for _, c := range []struct{ name, src, dst, dev, gw, wantSrc string }{
+		{"IPv4 as ever", "", "1.2.3.4", "eth0", "10.0.1.1", "10.0.1.5"},
+		{"IPv4 from the second's address by the second", "10.0.1.6", "1.2.3.4", "eth1", "10.0.1.1", "10.0.1.6"},
+		{"out into the world by the primary interface", "", "2600::1", "eth0", "fe80:ec2::1", "2001:db8:0:1::5"},
+		{"in the subnet by the primary interface, without the router", "", "2001:db8:0:1::9", "eth0", "<nil>", "2001:db8:0:1::5"},
+		{"from a secondary address of the first", "2001:db8:0:1::15", "2600::1", "eth0", "fe80:ec2::1", "2001:db8:0:1::15"},
+		{"from the second's address by the second", "2001:db8:0:1::6", "2600::1", "eth1", "fe80:ec2::1", "2001:db8:0:1::6"},
+		{"from the second's address in the subnet", "2001:db8:0:1::6", "2001:db8:0:1::9", "eth1", "<nil>", "2001:db8:0:1::6"},
+		{"to an own address over loopback", "2001:db8:0:1::6", "2001:db8:0:1::5", "lo", "<nil>", "2001:db8:0:1::6"},
+	} {
+		dev, gw, src := route(t, ns, c.src, c.dst)
+		if dev != c.dev || gw != c.gw || src != c.wantSrc {
+			t.Errorf("%s: got dev %s via %s src %s, want dev %s via %s src %s", c.name, dev, gw, src, c.dev, c.gw, c.wantSrc)
+		}
+	}
+	require.NoError(t, ns.Do(func() error { // an address in doubt (DAD) could not be bound
+		c, err := net.Dial("udp6", "[2001:db8:0:1::5]:9")
+		if err == nil {
+			err = c.Close()
+		}
+		return err
+	}))
+}
+
+func TestOnlyInterfacesWithIPv6AddressesSpeakIt(t *testing.T) {
+	nstest.RequireTAP(t)
+	nstest.RequireIPv6(t)
+	ns := instance(t, 2)
+	require.NoError(t, ns.Configure(host.Config{Interfaces: []host.Interface{
+		{Name: "eth0", Addrs: prefixes("10.0.1.5/24")}, {Name: "eth1", Addrs: prefixes("2001:db8::6/64")},
+	}}))
+	require.NoError(t, ns.Do(func() error {
+		for name, want := range map[string]string{"eth0": "[10.0.1.5/24]", "eth1": "[2001:db8::6/64 fe80::ff:fe00:6/64]", "lo": "[127.0.0.1/8 ::1/128]"} {
+			ifc, err := net.InterfaceByName(name)
+			require.NoError(t, err)
+			addrs, err := ifc.Addrs()
+			require.NoError(t, err)
+			if fmt.Sprint(addrs) != want {
+				t.Errorf("%s has %v, want %s", name, addrs, want)
+			}
+		}
+		return nil
+	}))
+}
+
+func TestConfigureEdgeOwnsItsIPv6Prefixes(t *testing.T) {
+	nstest.RequireTAP(t)
+	nstest.RequireIPv6(t)
+	ns := instance(t, 1)
+	require.NoError(t, ns.Configure(host.Config{
+		Interfaces: []host.Interface{{Name: "eth0", Router6: netip.MustParseAddr("fe80:ec2::1")}},
+		Local:      prefixes("2600:1fa0::/36"),
+	}))
+	require.NoError(t, ns.AddLocal(prefixes("2600:1ff2:4000::/40")))
+	for _, c := range []struct{ name, src, dst, dev, gw string }{
+		{"an address of a prefix is its own", "", "2600:1fa0::77", "lo", "<nil>"},
+		{"so is one of a prefix added later", "", "2600:1ff2:4000::77", "lo", "<nil>"},
+		{"answers leave by the router", "2600:1fa0::77", "2001:db8::5", "eth0", "fe80:ec2::1"},
+	} {
+		if dev, gw, _ := route(t, ns, c.src, c.dst); dev != c.dev || gw != c.gw {
+			t.Errorf("%s: got dev %s via %s, want dev %s via %s", c.name, dev, gw, c.dev, c.gw)
+		}
+	}
+	require.NoError(t, ns.Do(func() error {
+		ln, err := net.Listen("tcp6", "[::]:80")
+		if err != nil {
+			return err
+		}
+		defer ln.Close()
+		c, err := net.Dial("tcp6", "[2600:1fa0::77]:80")
+		if err == nil {
+			defer c.Close()
+		}
+		return err
+	}))
 }
 
 func TestConfigureEdgeOwnsItsPrefixes(t *testing.T) {

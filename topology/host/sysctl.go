@@ -18,9 +18,15 @@ type sysctl struct {
 // sysctls makes a new namespace the same on every machine, since the kernel copies many parameters from the machine's
 // own. In order: forwarding first, as setting it resets others.
 var sysctls = []sysctl{
-	// A TAP in a namespace with IPv6 sends half a dozen frames on its own.
+	// A TAP in a namespace with IPv6 sends half a dozen frames on its own: Configure enables it where there are addresses. The
+	// interfaces to come then have those, and a link-local one made of the MAC address, at once; no router tells them of others.
 	{"ipv6/conf/all/disable_ipv6", []string{"1"}},
 	{"ipv6/conf/default/disable_ipv6", []string{"1"}},
+	{"ipv6/conf/default/addr_gen_mode", []string{"0"}},
+	{"ipv6/conf/default/accept_dad", []string{"0"}},
+	{"ipv6/conf/default/accept_ra", []string{"0"}},
+	{"ipv6/conf/default/autoconf", []string{"0"}},
+	{"ipv6/conf/default/accept_redirects", []string{"0"}},
 	{"ipv4/ip_forward", []string{"0"}},
 	// Filtering is the simulator's, by AWS's rules; a service edge answers from addresses its routes do not lead to.
 	{"ipv4/conf/all/rp_filter", []string{"0"}},
@@ -60,6 +66,15 @@ func (s sysctl) set() error {
 			Cure: "run vpcsim outside this container, or start the container with --security-opt systempaths=unconfined"}
 	}
 	return fmt.Errorf("setting /proc/sys/net/%s to %q: %w", s.path, s.values, err)
+}
+
+// enableIPv6 enables IPv6 on an interface of the calling thread's network namespace.
+func enableIPv6(name string) error {
+	err := writeFile("/proc/sys/net/ipv6/conf/"+name+"/disable_ipv6", "0")
+	if errors.Is(err, unix.ENOENT) {
+		return &port.Unsupported{Err: err, What: "this kernel has no IPv6", Cure: "start it without ipv6.disable=1, or leave IPv6 out of the topology"}
+	}
+	return err
 }
 
 // writeFile writes to a file that is there. Unlike os.WriteFile it does not involve the runtime's poller, which would be

@@ -28,13 +28,16 @@ type verdict uint8
 const (
 	datagram  verdict = iota // IPv4 or IPv6 to hand up
 	arp                      // for the port to answer or ignore
+	discovery                // IPv6's ARP, likewise
+	linkLocal                // IPv6 that means no more than the link, or comes from an address which does
 	spoofed                  // not sent from the guest's own MAC address
 	malformed                // shorter than its headers
 	otherType                // neither IP nor ARP
 )
 
-// inspect decides what becomes of frame, whose sender must be guest. Only the link header is judged; the destination is
-// not, since this end of the wire is whoever the guest takes it for (aws-semantics 8.2).
+// inspect decides what becomes of frame, whose sender must be guest. Of IPv4 only the link header is judged; of IPv6, what is
+// a matter of the link is told from what is not. The MAC address it is sent to is not judged, since this end of the wire is
+// whoever the guest takes it for (aws-semantics 8.2).
 func inspect(frame []byte, guest [6]byte) verdict {
 	switch {
 	case len(frame) <= headerLen:
@@ -43,8 +46,10 @@ func inspect(frame []byte, guest [6]byte) verdict {
 		return spoofed
 	}
 	switch binary.BigEndian.Uint16(frame[12:14]) {
-	case typeIPv4, typeIPv6:
+	case typeIPv4:
 		return datagram
+	case typeIPv6:
+		return inspect6(frame)
 	case typeARP:
 		return arp
 	}

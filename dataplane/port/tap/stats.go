@@ -9,13 +9,16 @@ type Stats struct {
 	WriteDropped uint64 // datagrams it did not take, or that are not IP
 	ARPAnswered  uint64 // requests answered
 	ARPIgnored   uint64 // ARP frames not to be answered: unknown targets, announcements, probes, replies
+	NDAnswered   uint64 // Neighbor Solicitations answered
+	NDIgnored    uint64 // Neighbor Discovery messages not to be answered: unknown targets, probes, advertisements, router solicitations
+	LinkLocal    uint64 // other IPv6 datagrams dropped because their source or their multicast destination means the link alone
 	Spoofed      uint64 // frames dropped because their sender's MAC address is not the guest's
 	Malformed    uint64 // frames dropped because they are too short, or too long for the reader's packets
 	OtherType    uint64 // frames dropped because they are neither IP nor ARP
 }
 
 type counters struct {
-	received, sent, writeDropped, arpAnswered, arpIgnored, spoofed, malformed, otherType atomic.Uint64
+	received, sent, writeDropped, arpAnswered, arpIgnored, ndAnswered, ndIgnored, linkLocal, spoofed, malformed, otherType atomic.Uint64
 }
 
 // Stats returns the counters as they are now. Any goroutine may ask, also after Close.
@@ -27,6 +30,9 @@ func (p *Port) Stats() Stats {
 		WriteDropped: c.writeDropped.Load(),
 		ARPAnswered:  c.arpAnswered.Load(),
 		ARPIgnored:   c.arpIgnored.Load(),
+		NDAnswered:   c.ndAnswered.Load(),
+		NDIgnored:    c.ndIgnored.Load(),
+		LinkLocal:    c.linkLocal.Load(),
 		Spoofed:      c.spoofed.Load(),
 		Malformed:    c.malformed.Load(),
 		OtherType:    c.otherType.Load(),

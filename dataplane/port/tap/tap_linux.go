@@ -1,8 +1,9 @@
 // Package tap is the port whose other end is a Linux network interface: a TAP device in an instance's namespace. Towards
-// the instance it is the wire and whoever is at its far end: it answers ARP the way the VPC's host does (aws-semantics
-// 8.2), and lets nothing pass that is not sent from the instance's own MAC address. Towards the data plane it is layer 3.
+// the instance it is the wire and whoever is at its far end: it answers ARP, and IPv6's Neighbor Discovery, the way the VPC's
+// host does (aws-semantics 8.2), and lets nothing pass that is not sent from the instance's own MAC address, and no IPv6
+// that is not meant to leave the link. Towards the data plane it is layer 3.
 //
-//	instance's kernel <-> eth0 (TAP) <-> frames <-> Port: Ethernet, ARP <-> datagrams <-> data plane
+//	instance's kernel <-> eth0 (TAP) <-> frames <-> Port: Ethernet, ARP, ND <-> datagrams <-> data plane
 //
 // The device, once made, lives as long as its network namespace: closing a port leaves it there without a carrier, and
 // opening a port of the same name takes it up again. A process that ends thus frees hundreds of them at once with their
@@ -31,8 +32,9 @@ type Config struct {
 	Router [6]byte // the sender of what comes from no known neighbour
 
 	// Neighbour returns the MAC address under which the guest sees addr on its own subnet (the router's for the subnet's
-	// first address), and false for an address that nobody has: ARP for it stays unanswered. It is called for each
-	// datagram written and each ARP request, by several goroutines at once.
+	// first address, and for its link-local address in IPv6), and false for an address that nobody has: ARP and Neighbor
+	// Solicitations for it stay unanswered. It is called for each datagram written and each such request, by several
+	// goroutines at once.
 	Neighbour func(addr netip.Addr) (mac [6]byte, ok bool)
 }
 
@@ -141,7 +143,19 @@ func (p *Port) accept(fd uintptr, frame []byte) bool {
 	case datagram:
 		return true
 	case arp:
-		p.answer(fd, frame)
+		if p.answerARP(fd, frame) {
+			p.stats.arpAnswered.Add(1)
+		} else {
+			p.stats.arpIgnored.Add(1)
+		}
+	case discovery:
+		if p.answerDiscovery(fd, frame) {
+			p.stats.ndAnswered.Add(1)
+		} else {
+			p.stats.ndIgnored.Add(1)
+		}
+	case linkLocal:
+		p.stats.linkLocal.Add(1)
 	case spoofed:
 		p.stats.spoofed.Add(1)
 	case malformed:
@@ -152,22 +166,24 @@ func (p *Port) accept(fd uintptr, frame []byte) bool {
 	return false
 }
 
-// answer answers an ARP request for a neighbour other than the guest itself, and ignores any other.
-func (p *Port) answer(fd uintptr, frame []byte) {
+// answerARP answers an ARP request for a neighbour other than the guest itself, and reports whether it did.
+func (p *Port) answerARP(fd uintptr, frame []byte) bool {
 	target, ok := arpTarget(frame, p.cfg.MAC)
-	if ok {
-		var mac [6]byte
-		mac, ok = p.cfg.Neighbour(target)
-		if ok = ok && mac != p.cfg.MAC; ok {
-			_, errno := rawIO(unix.SYS_WRITE, fd, arpReply(frame, mac))
-			ok = errno == 0
-		}
+	if !ok {
+		return false
 	}
-	if ok {
-		p.stats.arpAnswered.Add(1)
-	} else {
-		p.stats.arpIgnored.Add(1)
+	mac, ok := p.cfg.Neighbour(target)
+	return ok && mac != p.cfg.MAC && send(fd, arpReply(frame, mac))
+}
+
+// answerDiscovery is answerARP for a Neighbor Solicitation.
+func (p *Port) answerDiscovery(fd uintptr, frame []byte) bool {
+	target, ok := discoveryTarget(frame, p.cfg.MAC)
+	if !ok {
+		return false
 	}
+	mac, ok := p.cfg.Neighbour(target)
+	return ok && mac != p.cfg.MAC && send(fd, advertisement(frame, mac, mac == p.cfg.Router))
 }
 
 // Write implements port.Port. The guest sees each datagram come from the MAC address of its source if that is a neighbour,
@@ -203,8 +219,7 @@ func (p *Port) writeFrame(pkt *packet.Packet) bool {
 	}
 	frame := pkt.Frame(headerLen)
 	putHeader(frame, p.cfg.MAC, mac, etherType)
-	_, errno := rawIO(unix.SYS_WRITE, uintptr(p.fd), frame)
-	return errno == 0
+	return send(uintptr(p.fd), frame)
 }
 
 // Close implements port.Port. The device stays in its namespace, without a carrier.
@@ -222,6 +237,12 @@ func (p *Port) isClosed() bool {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	return p.closed
+}
+
+// send reports whether the device took the frame.
+func send(fd uintptr, frame []byte) bool {
+	_, errno := rawIO(unix.SYS_WRITE, fd, frame)
+	return errno == 0
 }
 
 // rawIO reads or writes a non-blocking descriptor without telling the scheduler, which such a short call is not worth.

@@ -29,16 +29,19 @@ var (
 	routerAddr   = netip.MustParseAddr("10.0.1.1")
 	macA, macB   = [6]byte{2, 0, 0, 0, 0, 5}, [6]byte{2, 0, 0, 0, 0, 6}
 	routerMAC    = [6]byte{2, 0, 0, 0, 0, 1}
+
+	addrA6, addrB6 = netip.MustParseAddr("2001:db8::5"), netip.MustParseAddr("2001:db8::6")
+	routerAddr6    = netip.MustParseAddr("fe80:ec2::1")
 )
 
-// neighbours are those of the subnet 10.0.1.0/24.
+// neighbours are those of the subnet 10.0.1.0/24, 2001:db8::/64.
 func neighbours(addr netip.Addr) (mac [6]byte, ok bool) {
 	switch addr {
-	case addrA:
+	case addrA, addrA6:
 		return macA, true
-	case addrB:
+	case addrB, addrB6:
 		return macB, true
-	case routerAddr:
+	case routerAddr, routerAddr6:
 		return routerMAC, true
 	}
 	return mac, false
@@ -47,6 +50,18 @@ func neighbours(addr netip.Addr) (mac [6]byte, ok bool) {
 // open makes an instance of the subnet: a namespace, and its port.
 func open(t testing.TB, addr netip.Addr, mac [6]byte) (*host.Namespace, *tap.Port) {
 	t.Helper()
+	return configured(t, mac, host.Interface{Name: "eth0", Addrs: []netip.Prefix{netip.PrefixFrom(addr, 24)}, Router: routerAddr})
+}
+
+// open6 is open for IPv6.
+func open6(t testing.TB, addr netip.Addr, mac [6]byte) (*host.Namespace, *tap.Port) {
+	t.Helper()
+	nstest.RequireIPv6(t)
+	return configured(t, mac, host.Interface{Name: "eth0", Addrs: []netip.Prefix{netip.PrefixFrom(addr, 64)}, Router6: routerAddr6})
+}
+
+func configured(t testing.TB, mac [6]byte, ifc host.Interface) (*host.Namespace, *tap.Port) {
+	t.Helper()
 	ns := nstest.Namespace(t)
 	var p *tap.Port
 	require.NoError(t, ns.Do(func() (err error) {
@@ -54,9 +69,7 @@ func open(t testing.TB, addr netip.Addr, mac [6]byte) (*host.Namespace, *tap.Por
 		return err
 	}))
 	t.Cleanup(func() { _ = p.Close() })
-	require.NoError(t, ns.Configure(host.Config{Interfaces: []host.Interface{
-		{Name: "eth0", Addrs: []netip.Prefix{netip.PrefixFrom(addr, 24)}, Router: routerAddr},
-	}}))
+	require.NoError(t, ns.Configure(host.Config{Interfaces: []host.Interface{ifc}}))
 	return ns, p
 }
 
