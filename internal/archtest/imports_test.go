@@ -21,6 +21,8 @@ var graph = []rule{
 	{"topology", nil, "the user's words and AWS's rules about them; knows nothing of packets"},
 	{"internal/monotonic", nil, "the clock that all processes of a lab share"},
 
+	{"dataplane/index", nil, "keys to slots, slots by time: what tables of millions of connections are built from"},
+	{"dataplane/filter", []string{"dataplane/packet"}, "judges packets one by one; knows no connections, no names"},
 	{"dataplane/conntrack", []string{"dataplane/packet"}, "a flow is opened by a packet; what becomes of it is decided above"},
 	{"dataplane/capture", []string{"dataplane/packet"}, "writes what it is handed; drop reasons reach it as text"},
 	{"dataplane/port", []string{"dataplane/packet"}, "moves datagrams and looks into none"},
