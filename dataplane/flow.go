@@ -3,9 +3,11 @@ package dataplane
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"vpcsim/dataplane/conntrack"
 	"vpcsim/dataplane/drop"
+	"vpcsim/dataplane/filter"
 	"vpcsim/dataplane/packet"
 )
 
@@ -47,8 +49,8 @@ type FlowEvent struct {
 	Protocol   uint8
 	Local      netip.AddrPort
 	Remote     netip.AddrPort
-	Outbound   bool // the interface opened it
-	Cut        bool // the connection is dropped; otherwise its packets merely take another path (not TCP)
+	Outbound   bool        // the interface opened it
+	Cut        drop.Reason // why the connection is lost; None if its packets merely take another path (not TCP)
 
 	TargetBefore, TargetAfter string
 	PathBefore, PathAfter     conntrack.Path
@@ -63,43 +65,48 @@ const (
 	outbound direction = true
 )
 
-// track is the flow table's part in a packet's way: it opens flows, notices on a flow's first packet under a new snapshot
-// what became of its route, and refuses what must not pass of a flow that was cut.
+// track is the part that an interface's connections have in a packet's way: what belongs to a tracked one passes, all else is
+// for the security groups to judge. It opens flows, notices on a flow's first packet under a new snapshot what became of its
+// route, and refuses what must not pass of a flow that was cut.
+//
+// The groups are not asked about later fragments: they carry no ports, and without the first one, which is judged, nobody can
+// reassemble them (undocumented, and chosen so).
 func (w *Worker) track(i *Interface, p *packet.Packet, d direction) drop.Reason {
-	if w.router == nil || p.LaterFragment() || p.Protocol == packet.ICMP && !echo(p) {
-		return drop.None // carries no ports: it belongs to a flow, but cannot be told to which
+	switch {
+	case p.LaterFragment():
+		return drop.None
+	case p.IsICMPError():
+		return w.related(i, p, d)
+	case w.router == nil || p.Probe:
+		return w.question(i, p, d)
 	}
-	k := conntrack.NewKey(i.Realm, p.Protocol, p.Src, p.Dst, p.SrcPort, p.DstPort)
-	if d == inbound {
-		k = k.Reverse()
-	}
-	shard := w.router.flows.Acquire(k)
-	reason := w.trackIn(shard, k, i, p, d)
-	shard.Release()
-	if reason != drop.None {
-		w.step(StageFlow, i.ID, nil, p, reason)
-	}
+	held := w.router.flows.Acquire(i.zone, p, bool(d))
+	reason := w.trackIn(&held, i, p, d)
+	held.Release()
 	return reason
 }
 
-func (w *Worker) trackIn(shard *conntrack.Shard, k conntrack.Key, i *Interface, p *packet.Packet, d direction) drop.Reason {
-	f := shard.Find(k)
-	if p.Probe {
-		if f != nil && f.Cut && !opens(p) {
-			return drop.StaleFlow
+func (w *Worker) trackIn(held *conntrack.Held, i *Interface, p *packet.Packet, d direction) drop.Reason {
+	f := held.Flow(p.Time)
+	if f != nil && f.Generation != w.snapshot.Generation {
+		w.router.judge(w.snapshot, i, held.Tuple(), f)
+	}
+	switch {
+	case f == nil || opens(p) && (f.Cut != drop.None || f.Tracking == conntrack.Barred || f.State == conntrack.Closed):
+		return w.open(held, i, p, d)
+	case f.Cut != drop.None:
+		return w.step(StageFlow, i.ID, nil, p, w.stale(f, i, p, d))
+	case f.Tracking == conntrack.Barred:
+		return w.step(StageFlow, i.ID, nil, p, drop.SecurityGroup)
+	}
+	if f.Tracking == conntrack.Untracked { // nothing is remembered of it but its way: the rules decide about every packet (aws-semantics 6.4)
+		verdict, reason := w.groups(i, p, d)
+		if reason != drop.None {
+			return reason
 		}
-		return drop.None
+		f.Tracking = tracking(verdict)
 	}
-	if f == nil || opens(p) && (f.Cut || f.State == conntrack.Closed) {
-		return w.open(shard, k, i, p, d)
-	}
-	if f.Generation != w.snapshot.Generation {
-		w.router.judge(w.snapshot, i, f)
-	}
-	if f.Cut {
-		return w.stale(f, i, p, d)
-	}
-	shard.See(f, p, bool(d))
+	held.See(f, p, bool(d))
 	return drop.None
 }
 
@@ -108,104 +115,253 @@ func opens(p *packet.Packet) bool {
 	return p.Protocol == packet.TCP && p.TCPFlags&(packet.SYN|packet.ACK|packet.RST) == packet.SYN
 }
 
-// echo says whether p is an ICMP echo request or reply, the only ICMP that makes flows.
-func echo(p *packet.Packet) bool {
-	return p.ICMPType == packet.ICMPEchoRequest || p.ICMPType == packet.ICMPEchoReply
-}
-
-func (w *Worker) open(shard *conntrack.Shard, k conntrack.Key, i *Interface, p *packet.Packet, d direction) drop.Reason {
-	f := shard.Open(k, p, bool(d))
+// open makes the flow that p begins, if the security groups let it.
+func (w *Worker) open(held *conntrack.Held, i *Interface, p *packet.Packet, d direction) drop.Reason {
+	verdict, reason := w.groups(i, p, d)
+	if reason != drop.None {
+		return reason
+	}
+	f := held.Open(p, bool(d), i.Timeouts)
 	if f == nil {
-		return drop.FlowTableFull
+		return w.step(StageFlow, i.ID, nil, p, drop.FlowTableFull)
 	}
 	f.Generation = w.snapshot.Generation
-	follow(f, i, i.route(k.RemoteAddr().Addr()))
+	local, remote := p.Src, p.Dst
+	if d == inbound {
+		local, remote = remote, local
+	}
+	way := i.way(local, remote)
+	follow(f, way)
+	if f.Tracking = tracking(verdict); alwaysTracked(way.path) {
+		f.Tracking = conntrack.Tracked
+	}
+	if d == outbound && way.nat != nil {
+		w.opened, w.unnoted = held.Tuple(), true
+	}
 	return drop.None
+}
+
+func tracking(v filter.Verdict) conntrack.Tracking {
+	if v == filter.Untracked {
+		return conntrack.Untracked
+	}
+	return conntrack.Tracked
+}
+
+// alwaysTracked says whether connections on a way of the path class are tracked whatever the rules (aws-semantics 6.3).
+func alwaysTracked(p conntrack.Path) bool {
+	return p == conntrack.PathNAT || p == conntrack.PathNATEndpoint || p == conntrack.PathEgressOnly
+}
+
+// note completes the flow that p opened: which of its addresses a NAT gateway chose is known only now that the packet has
+// arrived. If it has not, what was expected stays.
+func (w *Worker) note(p *packet.Packet, arrived bool) {
+	w.unnoted = false
+	if !arrived {
+		return
+	}
+	held := w.router.flows.AcquireTuple(w.opened)
+	if f := held.Flow(p.Time); f != nil {
+		f.SetSource(p.Src)
+	}
+	held.Release()
+}
+
+// related decides about an ICMP error at an interface: one that quotes a packet of a tracked connection passes, any other
+// is for the rules (aws-semantics 6.1: network-mtu). It opens and refreshes nothing (RFC 5508 REQ-6).
+func (w *Worker) related(i *Interface, p *packet.Packet, d direction) drop.Reason {
+	if w.quotesFlow(i, p, d) {
+		return w.stepRule(StageGroups, i.ID, "about a tracked connection", p)
+	}
+	_, reason := w.groups(i, p, d)
+	return reason
+}
+
+func (w *Worker) quotesFlow(i *Interface, p *packet.Packet, d direction) bool {
+	src, ok := p.EmbeddedSrc()
+	if !ok {
+		return false
+	}
+	dst, _ := p.EmbeddedDst()
+	protocol, srcPort, dstPort, _ := p.EmbeddedPorts()
+	local, remote := netip.AddrPortFrom(src, srcPort), netip.AddrPortFrom(dst, dstPort)
+	if d == outbound { // the interface reports on a packet that came in
+		local, remote = remote, local
+	}
+	return w.tracked(conntrack.Tuple{Local: local, Remote: remote, Zone: i.zone, Protocol: protocol})
+}
+
+// tracked says whether there is a live tracked connection of the name, real or opened by the question that this answers.
+func (w *Worker) tracked(t conntrack.Tuple) bool {
+	if w.trace != nil && w.trace.supposes(t) {
+		return true
+	}
+	if w.router == nil {
+		return false
+	}
+	held := w.router.flows.AcquireTuple(t)
+	f := held.Flow(w.now)
+	ok := f != nil && f.Cut == drop.None && f.Tracking == conntrack.Tracked
+	held.Release()
+	return ok
+}
+
+// question is track for a packet that asks (trace): it reads the flow table, and opens flows in the trace alone.
+func (w *Worker) question(i *Interface, p *packet.Packet, d direction) drop.Reason {
+	t := tuple(i, p, d)
+	if w.router != nil && !opens(p) {
+		if reason := w.cut(t); reason != drop.None {
+			return w.step(StageFlow, i.ID, nil, p, reason)
+		}
+	}
+	if w.tracked(t) {
+		return w.stepRule(StageGroups, i.ID, "belongs to a tracked connection", p)
+	}
+	verdict, reason := w.groups(i, p, d)
+	if reason == drop.None && w.trace != nil && (verdict == filter.Tracked || alwaysTracked(i.way(t.Local.Addr(), t.Remote.Addr()).path)) {
+		w.trace.opened = append(w.trace.opened, t)
+	}
+	return reason
+}
+
+// cut returns why the flow of the name was cut; None if it was not, or there is none.
+func (w *Worker) cut(t conntrack.Tuple) (reason drop.Reason) {
+	held := w.router.flows.AcquireTuple(t)
+	if f := held.Flow(w.now); f != nil {
+		reason = f.Cut
+	}
+	held.Release()
+	return reason
+}
+
+// tuple is the name of the flow that p belongs to at interface i.
+func tuple(i *Interface, p *packet.Packet, d direction) conntrack.Tuple {
+	local, remote := netip.AddrPortFrom(p.Src, p.SrcPort), netip.AddrPortFrom(p.Dst, p.DstPort)
+	if d == inbound {
+		local, remote = remote, local
+	}
+	return conntrack.Tuple{Local: local, Remote: remote, Zone: i.zone, Protocol: p.Protocol}
 }
 
 // stale decides about a packet of a flow that was cut.
 func (w *Worker) stale(f *conntrack.Flow, i *Interface, p *packet.Packet, d direction) drop.Reason {
 	switch w.router.mode {
 	case Silent:
-		return drop.StaleFlow
+		return f.Cut
 	case Reset:
-		w.reset = answer{to: i}
+		w.answer = answer{kind: answerReset, to: i}
 		if d == inbound {
-			w.reset = answer{to: w.from, source: addrOf(f.Source), receiver: i}
+			w.answer = answer{kind: answerReset, to: w.from, source: w.entered, receiver: i}
 		}
-		return drop.StaleFlow
+		return f.Cut
 	}
 	if d == inbound || p.TCPFlags&packet.RST != 0 {
 		return drop.None // it wakes nothing up: what the interface answers is outbound
 	}
-	if i.route(f.RemoteAddr().Addr()).targetID() == f.Target {
-		w.reset = answer{to: i}
-		return drop.StaleFlow
+	if now := i.way(p.Src, p.Dst); now.target == f.Target && now.keeps(f) {
+		w.answer = answer{kind: answerReset, to: i}
+		return f.Cut
 	}
 	return drop.None
 }
 
 // judge decides what the snapshot s does to flow f of interface i. Every flow is judged once per snapshot: by its first
 // packet or by the sweep that follows the commit, whichever comes first. The caller holds the flow's shard.
-func (r *Router) judge(s *Snapshot, i *Interface, f *conntrack.Flow) {
+func (r *Router) judge(s *Snapshot, i *Interface, t conntrack.Tuple, f *conntrack.Flow) {
 	f.Generation = s.Generation
-	local, remote := f.LocalAddr(), f.RemoteAddr()
-	route := i.route(remote.Addr())
-	moved := route.targetID() != f.Target
-	literal := i.next(remote.Addr()).CutInternet && f.Path == conntrack.PathInternet
-	if f.Cut || f.State == conntrack.Closed || !moved && !literal {
+	if f.Cut != drop.None || f.State == conntrack.Closed {
 		return
 	}
-	if f.State == conntrack.SynSent { // nobody has answered: there is no connection to lose
-		follow(f, i, route)
+	way := i.way(t.Local.Addr(), t.Remote.Addr())
+	reason, barred := verdict(f, way), i.bar(t, f)
+	switch {
+	case reason == drop.None && !barred:
+		return
+	case f.State == conntrack.SynSent: // nobody has answered: there is no connection to lose
+		follow(f, way)
 		return
 	}
 	e := FlowEvent{
 		Time: r.now(), Change: s.Change, Generation: s.Generation, Interface: i,
-		Protocol: f.Protocol(), Local: local, Remote: remote, Outbound: f.Outbound,
-		TargetBefore: s.names[f.Target], PathBefore: f.Path, SourceBefore: addrOf(f.Source),
+		Protocol: t.Protocol, Local: t.Local, Remote: t.Remote, Outbound: f.Outbound,
+		TargetBefore: s.names[f.Target], PathBefore: f.Path, SourceBefore: f.SourceAddr(),
+		TargetAfter: s.names[way.target], PathAfter: way.path,
 	}
-	if route != nil {
-		e.TargetAfter, e.PathAfter = route.Target, route.Path
-	}
-	if f.Protocol() == packet.TCP {
-		e.Cut, f.Cut = true, true
-	} else { // has no connection to lose: the next packet simply takes the new path
-		e.SourceAfter = i.Source(route, local.Addr())
-		follow(f, i, route)
+	switch {
+	case barred: // not a tombstone: should the rule come back, so do the packets
+		e.Cut = drop.SecurityGroup
+	case t.Protocol == packet.TCP:
+		e.Cut, f.Cut = reason, reason
+	default: // has no connection to lose: the next packet simply takes the new path
+		e.SourceAfter = way.source
+		follow(f, way)
 	}
 	r.onFlow(e)
 }
 
-// follow notes the route that the flow takes.
-func follow(f *conntrack.Flow, i *Interface, r *Route) {
-	f.Target, f.Path, f.Source = r.targetID(), conntrack.PathNone, [4]byte{}
-	if r != nil {
-		f.Path = r.Path
+// bar notes whether the rules still allow an untracked connection, and says whether that has just ended.
+func (i *Interface) bar(t conntrack.Tuple, f *conntrack.Flow) (ended bool) {
+	before := f.Tracking
+	switch {
+	case before == conntrack.Tracked:
+	case i.allows(t, f.Outbound):
+		f.Tracking = conntrack.Untracked
+	default:
+		f.Tracking = conntrack.Barred
 	}
-	if a := i.Source(r, f.LocalAddr().Addr()); a.Is4() {
-		f.Source = a.As4()
-	}
+	return before == conntrack.Untracked && f.Tracking == conntrack.Barred
 }
 
-func addrOf(b [4]byte) netip.Addr {
-	if b == [4]byte{} {
-		return netip.Addr{}
+// allows says whether the security groups let in, or out, what opens the connection of the name. Of an untracked connection
+// nothing passes any more when they do not, answers neither (aws-semantics 6.4).
+func (i *Interface) allows(t conntrack.Tuple, out bool) bool {
+	p := packet.Packet{Protocol: t.Protocol, Src: t.Local.Addr(), SrcPort: t.Local.Port(), Dst: t.Remote.Addr(), DstPort: t.Remote.Port()}
+	if i.Groups == nil {
+		return true
 	}
-	return netip.AddrFrom4(b)
+	verdict, _ := i.Groups.Egress(&p)
+	if !out {
+		p.Src, p.SrcPort, p.Dst, p.DstPort = p.Dst, p.DstPort, p.Src, p.SrcPort
+		verdict, _ = i.Groups.Ingress(&p)
+	}
+	return verdict != filter.Denied
+}
+
+// verdict says why the flow is lost on the way that its packets now take; None if nothing happened to it.
+func verdict(f *conntrack.Flow, now way) drop.Reason {
+	switch {
+	case now.target != f.Target, now.table.CutInternet && public(f.Path):
+		return drop.StaleFlow
+	case public(f.Path) && !now.keeps(f):
+		return drop.StaleAddress
+	}
+	return drop.None
+}
+
+// keeps says whether the far side of f still sees the source that it saw. A NAT gateway may have several.
+func (w way) keeps(f *conntrack.Flow) bool {
+	return w.source == f.SourceAddr() || w.nat != nil && w.nat.sends(f.SourceAddr())
+}
+
+// sends says whether the far side can see a as the source of what a NAT gateway's interface sends.
+func (i *Interface) sends(a netip.Addr) bool {
+	return slices.Contains(i.Addrs, a) || slices.Contains(i.Public, a)
+}
+
+// follow notes the way that the flow takes.
+func follow(f *conntrack.Flow, w way) {
+	f.Target, f.Path = w.target, w.path
+	f.SetSource(w.source)
 }
 
 // sweep judges all flows under s: idle connections too lose their route at the moment of the commit, and a route that
 // flaps back a moment later must not find them alive. A flow whose interface is gone goes with it.
 func (r *Router) sweep(s *Snapshot) {
-	r.flows.Each(func(shard *conntrack.Shard, f *conntrack.Flow) {
-		if f.Generation == s.Generation {
-			return
+	r.flows.Each(func(t conntrack.Tuple, f *conntrack.Flow) (keep bool) {
+		i := s.zones[t.Zone]
+		if i != nil && f.Generation != s.Generation {
+			r.judge(s, i, t, f)
 		}
-		if i := s.owners[owner{f.Realm(), f.Local}]; i != nil {
-			r.judge(s, i, f)
-		} else {
-			shard.Delete(f)
-		}
+		return i != nil
 	})
 }

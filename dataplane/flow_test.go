@@ -38,7 +38,7 @@ func TestExactness(t *testing.T) {
 
 	events := l.drained()
 	for _, e := range events {
-		if !e.Cut || !wantCut[e.Local] {
+		if e.Cut != drop.StaleFlow || !wantCut[e.Local] {
 			t.Fatalf("cut a control connection: %s -> %s", e.Local, e.Remote)
 		}
 		delete(wantCut, e.Local)
@@ -128,7 +128,7 @@ func TestModes(t *testing.T) {
 			if got := id(to); got != row.outbound {
 				t.Errorf("the client's segment arrived at %q, want %q", got, row.outbound)
 			}
-			if got := w.reset.to != nil; got != row.reset {
+			if got := w.answer.to != nil; got != row.reset {
 				t.Errorf("reset due: %v, want %v", got, row.reset)
 			}
 			got, _, _ := l.send("s3", dst, at(appIP, 1000), packet.ACK)
@@ -171,7 +171,7 @@ func TestNeverResumed(t *testing.T) {
 			if to != nil || reason != drop.StaleFlow {
 				t.Errorf("the flow was resumed: arrived at %q, %s", id(to), reason)
 			}
-			if got, want := w.reset.to != nil, mode != Silent; got != want {
+			if got, want := w.answer.to != nil, mode != Silent; got != want {
 				t.Errorf("reset due: %v, want %v", got, want)
 			}
 			l.connect("eni-app", src, dst)
@@ -198,7 +198,7 @@ func TestOnlyConnectionsAreCut(t *testing.T) {
 	protocols := map[uint8]bool{}
 	for _, e := range events {
 		protocols[e.Protocol] = true
-		if e.Cut || e.SourceBefore != appIP || e.SourceAfter != app || e.PathAfter != conntrack.PathEndpoint {
+		if e.Cut != drop.None || e.SourceBefore != appIP || e.SourceAfter != app || e.PathAfter != conntrack.PathEndpoint {
 			t.Errorf("event %+v, want a flow rerouted", e)
 		}
 	}
@@ -260,8 +260,7 @@ func TestWorkersForwardWhatPortsRead(t *testing.T) {
 	l := newLab(t, Reset)
 	ports := map[string]*port.Pipe{}
 	for _, id := range []string{"eni-app", "eni-other", "eni-far", "host", "s3"} {
-		ports[id] = port.NewPipe(64)
-		l.router.Attach(id, ports[id], -1)
+		ports[id] = l.attach(id, 64)
 	}
 	l.commit(options{})
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)

@@ -66,7 +66,7 @@ func TestForward(t *testing.T) {
 func TestTraceIsForward(t *testing.T) {
 	l := newLab(t, Natural)
 	l.commit(options{endpointA: "vpce-1"})
-	trace := l.router.Snapshot().Trace(l.router, l.router.Snapshot().Interface("eni-app"), segment(at(app, 1), at(s3, 80), packet.SYN))
+	trace := l.router.Snapshot().Trace(l.router, l.router.Snapshot().Interface("eni-app"), segment(at(app, 1), at(s3, 80), packet.SYN), nil)
 	if trace.Delivered == nil || trace.Delivered.ID != "vpce-1" {
 		t.Fatalf("traced to %v, %s", trace.Delivered, trace.Drop)
 	}
@@ -190,17 +190,8 @@ func TestFlowRemembersWhatTheFarSideSees(t *testing.T) {
 	l.connect("eni-app", at(app, 1000), at(internet, 80))
 	l.connect("eni-app", at(app, 1001), at(s3, 80))
 	got := map[conntrack.Path]netip.Addr{}
-	l.router.Flows(func(f conntrack.Flow) { got[f.Path] = addrOf(f.Source) })
+	l.router.Flows(func(_ *Interface, _ conntrack.Tuple, f conntrack.Flow) { got[f.Path] = f.SourceAddr() })
 	if got[conntrack.PathInternet] != appIP || got[conntrack.PathEndpoint] != app {
 		t.Errorf("got %v", got)
-	}
-}
-
-func TestIPv6IsDroppedAndSaid(t *testing.T) {
-	l := newLab(t, Natural)
-	l.commit(options{})
-	a := netip.MustParseAddr("2001:db8::1")
-	if to, reason, _ := l.send("eni-app", at(a, 1), at(a.Next(), 80), packet.SYN); to != "" || reason != drop.IPv6 {
-		t.Errorf("arrived at %q, %s; want %s", to, reason, drop.IPv6)
 	}
 }

@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -11,6 +12,8 @@ import (
 	"vpcsim/dataplane/conntrack"
 	"vpcsim/dataplane/drop"
 	"vpcsim/dataplane/packet"
+	"vpcsim/dataplane/port"
+	"vpcsim/internal/packettest"
 	"vpcsim/nat"
 	"vpcsim/routing"
 )
@@ -21,10 +24,11 @@ import (
 //	10.0.2.0/24 (rtb-b): far 10.0.2.10 (198.51.100.20)
 //	internet: host 203.0.113.10, S3 52.216.0.0/15
 type lab struct {
-	t      testing.TB
-	router *Router
-	clock  atomic.Int64
-	closed bool
+	t       testing.TB
+	router  *Router
+	checker *packettest.Checker // of all that passes its ports
+	clock   atomic.Int64
+	closed  bool
 
 	mu     sync.Mutex
 	events []FlowEvent // guarded by mu
@@ -38,10 +42,12 @@ var (
 	farIP    = netip.MustParseAddr("198.51.100.20")
 	s3       = netip.MustParseAddr("52.216.1.2")
 	internet = netip.MustParseAddr("203.0.113.10")
+	routerA  = netip.MustParseAddr("10.0.1.1")
+	resolver = netip.MustParseAddr("10.0.0.2")
 )
 
 func newLab(t testing.TB, mode Mode) *lab {
-	l := &lab{t: t}
+	l := &lab{t: t, checker: packettest.NewChecker(t, prefix("198.51.100.0/24"))}
 	l.clock.Store(1)
 	l.router = NewRouter(Config{Mode: mode, Now: l.clock.Load, OnFlow: func(e FlowEvent) {
 		l.mu.Lock()
@@ -57,7 +63,22 @@ func (l *lab) close() {
 	if !l.closed {
 		l.closed = true
 		require.NoError(l.t, l.router.Close())
+		c := l.router.Counters()
+		l.checker.Balanced(c.PacketsIn, c.PacketsOut, c.Resets+c.ICMPErrors, c.Drops[:])
 	}
+}
+
+// attach gives the interface with the given id a pipe of the given depth as port, watched by the checker.
+func (l *lab) attach(id string, depth int) *port.Pipe {
+	p, role, own := port.NewPipe(depth), packettest.Internet, map[string][]netip.Addr{"eni-app": {app}, "eni-other": {other}, "eni-far": {far}}[id]
+	switch {
+	case own != nil:
+		role = packettest.Instance
+	case strings.HasPrefix(id, "vpce-"):
+		role = packettest.Endpoint
+	}
+	l.router.Attach(id, l.checker.Watch(p, role, own...), -1)
+	return p
 }
 
 var igw = nat.NewStatic(map[netip.Addr]netip.Addr{app: appIP, far: farIP})
@@ -71,6 +92,7 @@ type options struct {
 	endpointA, endpointB string // id of the endpoint whose route is in the table; none if empty
 	more                 []*Route
 	cut                  bool
+	change               func(*Snapshot) // the last word
 }
 
 func prefix(s string) netip.Prefix { return netip.MustParsePrefix(s) }
@@ -107,10 +129,10 @@ func (l *lab) snapshot(o options) *Snapshot {
 		}
 		return &Node{ID: id, Routes: table(t, append(routes, o.more...)...), CutInternet: o.cut && endpoint != ""}
 	}
-	a := &Subnet{ID: "a", Prefix: prefix("10.0.1.0/24"), Local: local, Node: tableOf("rtb-a", o.endpointA)}
-	b := &Subnet{ID: "b", Prefix: prefix("10.0.2.0/24"), Local: local, Node: tableOf("rtb-b", o.endpointB)}
+	a := &Subnet{ID: "a", Prefix: prefix("10.0.1.0/24"), Router: routerA, Resolver: resolver, Local: local, Node: tableOf("rtb-a", o.endpointA)}
+	b := &Subnet{ID: "b", Prefix: prefix("10.0.2.0/24"), Router: routerA.Next(), Resolver: resolver, Local: local, Node: tableOf("rtb-b", o.endpointB)}
 	eni := func(id string, addr, public netip.Addr, s *Subnet) *Interface {
-		return add(&Interface{ID: id, Realm: 1, Addrs: []netip.Addr{addr}, PublicIP: public, SourceDestCheck: true, Subnet: s})
+		return add(&Interface{ID: id, Addrs: []netip.Addr{addr}, Public: []netip.Addr{public}, SourceDestCheck: true, Subnet: s})
 	}
 	var inside []*Route
 	for _, i := range []*Interface{
@@ -124,6 +146,10 @@ func (l *lab) snapshot(o options) *Snapshot {
 		&Route{Prefix: netip.PrefixFrom(internet, 32), Target: "host", Interface: host},
 		&Route{Prefix: netip.PrefixFrom(appIP, 32), Target: "igw", Gateway: in, Node: local},
 		&Route{Prefix: netip.PrefixFrom(farIP, 32), Target: "igw", Gateway: in, Node: local})
+	if o.change != nil {
+		s.index() // so that it finds interfaces by id
+		o.change(s)
+	}
 	return s
 }
 

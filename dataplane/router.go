@@ -23,6 +23,7 @@ type Router struct {
 	mode     Mode
 	now      func() int64
 	onFlow   func(FlowEvent)
+	onExpire func(now int64)
 	recorder *capture.Recorder
 	flows    *conntrack.Table
 	snapshot atomic.Pointer[Snapshot]
@@ -30,6 +31,7 @@ type Router struct {
 	mu       sync.Mutex             // held by Commit, Attach, Detach and Close
 	attached map[string]*attachment // guarded by mu; by interface id
 	total    Counters               // guarded by mu; of detached ports
+	zones    map[string]uint32      // guarded by mu; numbers of all interfaces there ever were, by id
 
 	stop    chan struct{}  // closed by Close
 	stopped sync.WaitGroup // of expire
@@ -56,10 +58,12 @@ type Config struct {
 	Recorder *capture.Recorder
 	// Flows is the capacity of the flow table; 0 means 1<<20.
 	Flows int
+	// OnExpire is called with the time whenever idle flows are forgotten, so that gateways can do the same. Nil for none.
+	OnExpire func(now int64)
 }
 
 // expireEvery is how often idle flows are forgotten. Their time-outs are tens of seconds at least.
-const expireEvery = 10 * time.Second
+const expireEvery = time.Second
 
 // NewRouter returns a router without ports that drops everything until the first Commit. Close it after use.
 func NewRouter(c Config) *Router {
@@ -69,9 +73,12 @@ func NewRouter(c Config) *Router {
 	if c.OnFlow == nil {
 		c.OnFlow = func(FlowEvent) {}
 	}
+	if c.OnExpire == nil {
+		c.OnExpire = func(int64) {}
+	}
 	r := &Router{
-		mode: c.Mode, now: c.Now, onFlow: c.OnFlow, recorder: c.Recorder,
-		flows: conntrack.New(c.Flows), attached: map[string]*attachment{}, stop: make(chan struct{}),
+		mode: c.Mode, now: c.Now, onFlow: c.OnFlow, onExpire: c.OnExpire, recorder: c.Recorder,
+		flows: conntrack.New(conntrack.Config{Capacity: c.Flows}), attached: map[string]*attachment{}, zones: map[string]uint32{}, stop: make(chan struct{}),
 	}
 	r.stopped.Go(r.expire)
 	return r
@@ -83,7 +90,9 @@ func (r *Router) expire() {
 	for {
 		select {
 		case <-tick.C:
-			r.flows.Expire(r.now())
+			now := r.now()
+			r.flows.Expire(now)
+			r.onExpire(now)
 		case <-r.stop:
 			return
 		}
@@ -138,10 +147,22 @@ func (r *Router) Commit(s *Snapshot) (at int64) {
 	}
 	for _, i := range s.Interfaces {
 		i.attached = r.attached[i.ID]
+		i.zone = r.zone(i.ID)
+		s.zones[i.zone] = i
 	}
 	at = r.publish(s)
 	r.sweep(s)
 	return at
+}
+
+// zone returns the number under which the flow table knows an interface, the same in all snapshots.
+func (r *Router) zone(id string) uint32 {
+	if n, ok := r.zones[id]; ok {
+		return n
+	}
+	n := uint32(len(r.zones) + 1)
+	r.zones[id] = n
+	return n
 }
 
 // publish swaps the snapshot and waits until all workers have left batches that they began under the old one.
@@ -159,9 +180,19 @@ func (r *Router) publish(s *Snapshot) (at int64) {
 // Snapshot returns the current snapshot, or nil before the first Commit.
 func (r *Router) Snapshot() *Snapshot { return r.snapshot.Load() }
 
-// Flows calls visit for every flow in the table with a part of the table held; visit must not call the Router.
-func (r *Router) Flows(visit func(conntrack.Flow)) {
-	r.flows.Each(func(_ *conntrack.Shard, f *conntrack.Flow) { visit(*f) })
+// Flows calls visit for every flow in the table, and the interface whose it is, with a part of the table held; visit must not
+// call the Router.
+func (r *Router) Flows(visit func(*Interface, conntrack.Tuple, conntrack.Flow)) {
+	s := r.Snapshot()
+	if s == nil {
+		return
+	}
+	r.flows.Each(func(t conntrack.Tuple, f *conntrack.Flow) (keep bool) {
+		if i := s.zones[t.Zone]; i != nil {
+			visit(i, t, *f)
+		}
+		return true
+	})
 }
 
 // Counters returns the sums over all ports, detached ones included.

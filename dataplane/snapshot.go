@@ -2,12 +2,12 @@ package dataplane
 
 import (
 	"encoding/binary"
-	"hash/maphash"
 	"maps"
 	"net/netip"
 
 	"vpcsim/dataplane/conntrack"
 	"vpcsim/dataplane/drop"
+	"vpcsim/dataplane/filter"
 	"vpcsim/dataplane/packet"
 	"vpcsim/routing"
 )
@@ -18,36 +18,44 @@ type Snapshot struct {
 	Change     string // id of the change that made it, for events
 	Interfaces []*Interface
 
-	byID   map[string]*Interface
-	owners map[owner]*Interface
-	names  map[uint64]string // hash of a target to the target, those of earlier snapshots included
+	byID  map[string]*Interface
+	zones map[uint32]*Interface
+	names map[uint64]string // hash of a target to the target, those of earlier snapshots included
 }
 
-type owner struct {
-	realm uint32
-	addr  [4]byte
-}
-
-// Interface is where packets enter and leave: a network interface of an instance, or an edge (an internet host, a service).
+// Interface is where packets enter and leave: a network interface of an instance or of a gateway, or an edge (an internet
+// host, a service).
 type Interface struct {
-	ID              string       // eni-…, vpce-…, or ours for what AWS has no id for
-	Name            string       // what the user calls it
-	Realm           uint32       // the VPC's number; 0 for an edge
-	Addrs           []netip.Addr // its own addresses; empty for an edge that owns whole prefixes
-	PublicIP        netip.Addr   // what the internet gateway maps Addrs[0] to; the zero Addr if nothing
-	SourceDestCheck bool         // its packets must be from and to its own addresses
-	Subnet          *Subnet      // nil for an edge
-	Node            *Node        // an edge's entry into the graph; nil for a network interface, which enters at its subnet's table
+	ID              string                 // eni-…, vpce-…, or ours for what AWS has no id for
+	Name            string                 // what the user calls it
+	Addrs           []netip.Addr           // its own addresses, of both families; empty for an edge that owns whole prefixes
+	Public          []netip.Addr           // what the internet gateway maps each of Addrs to; the zero Addr, or no item, where nothing
+	SourceDestCheck bool                   // its packets must be from and to its own addresses
+	Subnet          *Subnet                // nil for an edge
+	Node            *Node                  // an edge's entry into the graph; nil for a network interface, which enters at its subnet's table
+	Groups          *filter.SecurityGroups // nil where no security group stands: edges, gateways
+	Timeouts        conntrack.Timeouts     // of the connections tracked here
+	// Gateway makes the interface a gateway's: what arrives crosses and goes on from here, by the subnet's ACL and route table,
+	// instead of being delivered. Nil for all others.
+	Gateway Gateway
 
 	attached *attachment // set by Commit; nil in a snapshot that is only traced
+	zone     uint32      // the interface's number in the flow table; set by Commit
 }
 
 // Subnet is what forwarding needs to know of a subnet.
 type Subnet struct {
-	ID     string
-	Prefix netip.Prefix
-	Node   *Node // its effective route table
-	Local  *Node // the VPC's own addresses: where packets that stay in the subnet are delivered
+	ID      string
+	Prefix  netip.Prefix       // IPv4
+	Prefix6 netip.Prefix       // IPv6; invalid if it has none
+	Router  netip.Addr         // the implicit router's IPv4 address, which ICMP errors of the path come from
+	Router6 netip.Addr         // its IPv6 address; invalid if the subnet has none
+	ACL     *filter.NetworkACL // nil allows everything
+	Node    *Node              // its effective route table
+	Local   *Node              // the VPC's own addresses: where packets that stay in the subnet are delivered
+	// Resolver is the VPC's DNS address, base plus two. It, the link-local services and the router are not filtered
+	// (aws-semantics 6.2).
+	Resolver netip.Addr
 
 	base, mask uint32 // Prefix as numbers, set by index
 }
@@ -74,6 +82,12 @@ type Route struct {
 	Node       *Node
 	Interface  *Interface
 	Drop       drop.Reason
+	// MTU is the largest datagram in bytes that the target carries; 0 where it has no limit of its own. What is too big
+	// dies, answered with ICMP unless Silent, or is fragmented where IPv4 allows it and the route is not Silent
+	// (aws-semantics 8.5).
+	MTU      uint16
+	Silent   bool
+	ClampMSS uint16 // the largest MSS that a SYN through the target may announce; 0 for any. IPv4's; IPv6's is 20 less
 
 	target uint64 // hash of what a flow remembers of the route; set by Commit
 }
@@ -85,60 +99,31 @@ type Gateway interface {
 	Cross(p *packet.Packet) drop.Reason
 }
 
-// targetSeed makes the hashes of targets the same for all snapshots of the process.
-var targetSeed = maphash.MakeSeed()
-
-// targetID is what a flow remembers of its route: the target, and whether it was of any use. That two targets collide
-// has odds of one in 2^64.
-func (r *Route) targetID() uint64 {
-	if r == nil {
-		return 0
-	}
-	return r.target
-}
-
-func hashTarget(r *Route) uint64 {
-	if r.Drop != drop.None {
-		return maphash.String(targetSeed, r.Target+" "+r.Drop.String())
-	}
-	return maphash.String(targetSeed, r.Target)
-}
-
-// index prepares the snapshot for use: lookups by id and by owner, and the hashes of all targets reachable from its
-// interfaces.
+// index prepares the snapshot for use: lookups by id, and the names of all ways there are from its interfaces.
 func (s *Snapshot) index() {
 	s.byID = make(map[string]*Interface, len(s.Interfaces))
-	s.owners = make(map[owner]*Interface, len(s.Interfaces))
+	s.zones = make(map[uint32]*Interface, len(s.Interfaces))
 	s.names = make(map[uint64]string)
 	seen := map[*Node]bool{nil: true}
 	for _, i := range s.Interfaces {
 		s.byID[i.ID] = i
-		s.indexNode(i.Node, seen)
-		if i.Subnet == nil {
-			continue
+		hashTargets(i.Node, seen)
+		if i.Subnet != nil {
+			i.Subnet.index()
+			hashTargets(i.Subnet.Node, seen)
+			hashTargets(i.Subnet.Local, seen)
 		}
-		i.Subnet.index()
-		s.indexNode(i.Subnet.Node, seen)
-		s.indexNode(i.Subnet.Local, seen)
-		for _, a := range i.Addrs {
-			s.owners[owner{i.Realm, a.As4()}] = i
+	}
+	naming := naming{s.names, map[stop]bool{}}
+	for _, i := range s.Interfaces {
+		if i.Subnet != nil {
+			naming.nameWays(i.Subnet.Node, 0, "", maxLegs)
+			naming.nameWays(i.Subnet.Local, 0, "", 1)
 		}
 	}
 }
 
-func (s *Snapshot) indexNode(n *Node, seen map[*Node]bool) {
-	if seen[n] {
-		return
-	}
-	seen[n] = true
-	for _, e := range n.Routes.Entries() {
-		e.Value.target = hashTarget(e.Value)
-		s.names[e.Value.target] = e.Value.Target
-		s.indexNode(e.Value.Node, seen)
-	}
-}
-
-// inherit takes over the names of targets that flows may still remember.
+// inherit takes over the names of ways that flows may still remember.
 func (s *Snapshot) inherit(old *Snapshot) {
 	maps.Copy(s.names, old.names)
 }
@@ -146,18 +131,27 @@ func (s *Snapshot) inherit(old *Snapshot) {
 // Interface returns the interface with the given id, or nil.
 func (s *Snapshot) Interface(id string) *Interface { return s.byID[id] }
 
-// Source returns the source address that the far side of route r sees in packets of interface i from its address a. This is the
-// identity that breaks when the route changes (aws-semantics 3.6).
-func (i *Interface) Source(r *Route, a netip.Addr) netip.Addr {
-	switch {
-	case r == nil || r.Drop != drop.None:
-		return netip.Addr{}
-	case r.Path == conntrack.PathInternet && len(i.Addrs) > 0 && a == i.Addrs[0]:
-		return i.PublicIP
-	case r.Path == conntrack.PathInternet:
-		return netip.Addr{}
+// public is what the internet gateway maps an IPv4 address of the interface to; the zero Addr if nothing. IPv6 is not
+// translated.
+func (i *Interface) public(a netip.Addr) netip.Addr {
+	if !a.Is4() {
+		return a
 	}
-	return a
+	for n, own := range i.Addrs {
+		if own == a && n < len(i.Public) {
+			return i.Public[n]
+		}
+	}
+	return netip.Addr{}
+}
+
+func (i *Interface) owns(a netip.Addr) bool {
+	for _, own := range i.Addrs {
+		if own == a {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *Subnet) index() {
@@ -166,27 +160,34 @@ func (s *Subnet) index() {
 	s.mask = ^uint32(0) << (32 - s.Prefix.Bits())
 }
 
-// contains is Prefix.Contains for IPv4, without its generality.
+// is says whether both are the same subnet. A transit gateway's interface has a view of it of its own.
+func (s *Subnet) is(t *Subnet) bool { return s != nil && t != nil && (s == t || s.ID == t.ID) }
+
+// contains says whether an address lies in the subnet; for IPv4 it is Prefix.Contains without its generality.
 func (s *Subnet) contains(a netip.Addr) bool {
+	if !a.Is4() {
+		return s.Prefix6.Contains(a)
+	}
 	b := a.As4()
 	return binary.BigEndian.Uint32(b[:])&s.mask == s.base
 }
 
-// next returns where the packets of a network interface to dst are looked up: inside the subnet there is neither a route
-// table nor a network ACL between two interfaces (aws-semantics 0.1 step 3).
-func (i *Interface) next(dst netip.Addr) *Node {
-	switch {
-	case i.Subnet == nil:
-		return i.Node
-	case i.Subnet.contains(dst):
-		return i.Subnet.Local
+// router returns the address of the implicit router of a's family; invalid if the subnet has none.
+func (s *Subnet) router(a netip.Addr) netip.Addr {
+	if a.Is4() {
+		return s.Router
 	}
-	return i.Subnet.Node
+	return s.Router6
 }
 
-// route returns the first route that the packets of i to dst take, or nil. A local route leads to the VPC's own addresses,
-// whether it is found in the table or implied by the subnet.
-func (i *Interface) route(dst netip.Addr) *Route {
-	r, _ := i.next(dst).Routes.Lookup(dst)
-	return r
+// next returns where the packets of an interface to dst are looked up: inside the subnet there is neither a route
+// table nor a network ACL between two interfaces (aws-semantics 0.1 step 3).
+func (i *Interface) next(dst netip.Addr) (n *Node, inside bool) {
+	switch {
+	case i.Subnet == nil:
+		return i.Node, false
+	case i.Subnet.contains(dst):
+		return i.Subnet.Local, true
+	}
+	return i.Subnet.Node, false
 }

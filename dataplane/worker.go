@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"vpcsim/dataplane/capture"
+	"vpcsim/dataplane/conntrack"
 	"vpcsim/dataplane/drop"
 	"vpcsim/dataplane/packet"
 )
@@ -30,23 +31,24 @@ type Worker struct {
 	batch    []*packet.Packet
 	to       *Interface        // where pending goes
 	pending  []*packet.Packet  // consecutive packets for one interface
-	reset    answer            // set by Forward when the dropped packet is to be answered with RST
-	spare    [1]*packet.Packet // the RST
+	spare    [1]*packet.Packet // an answer, a fragment
+	held     *packet.Packet    // a fragment that had to wait
 	original []byte            // the packet as it came in, while there is a recorder
+
+	// Of the packet that is being forwarded.
+	now     int64           // its time
+	entered netip.AddrPort  // its destination when it came in
+	mtu     uint16          // to be kept to at delivery, by fragmenting; 0 for none
+	answer  answer          // what is due if it is dropped
+	opened  conntrack.Tuple // the flow it opened
+	unnoted bool            // the source that the far side of opened sees is yet to be noted
+	first   *Interface      // the gateway at which it is the first fragment of a datagram, so that others may wait there; or nil
 
 	trace *Trace // nil except for probes
 }
 
-// answer says where a RST is due, and from which address if not from the one that the dropped packet was sent to: the far
-// side of a flow knows the interface by another address than its own.
-type answer struct {
-	to       *Interface // nil if none is due
-	source   netip.Addr
-	receiver *Interface // whom the packet was for, if a RST in the packet's place is due there too; else nil
-}
-
 func newWorker(r *Router, in *attachment) *Worker {
-	w := &Worker{router: r, in: in, spare: [1]*packet.Packet{packet.New(128)}, pending: make([]*packet.Packet, 0, batchSize)}
+	w := &Worker{router: r, in: in, spare: [1]*packet.Packet{packet.New(slotSize)}, held: packet.New(slotSize), pending: make([]*packet.Packet, 0, batchSize)}
 	for range batchSize {
 		w.batch = append(w.batch, packet.New(slotSize))
 	}
@@ -74,7 +76,7 @@ func (w *Worker) process(batch []*packet.Packet) {
 	now := w.router.now()
 	for _, p := range batch {
 		p.Time = now
-		w.counters.packetsIn.Add(1)
+		w.counters.packetsIn.Add(uint64(p.Segments()))
 		w.counters.bytesIn.Add(uint64(p.Len()))
 		w.one(p)
 	}
@@ -96,8 +98,23 @@ func (w *Worker) one(p *packet.Packet) {
 	if recording {
 		w.router.recorder.Packet(w.in.capture, p.Time, capture.Outbound, w.original, reason.String())
 	}
+	w.settle(to, p, reason)
+	if w.first != nil {
+		w.release(p.Time)
+	}
+}
+
+// settle delivers a packet, or counts it as dropped and sends the answer that is due.
+func (w *Worker) settle(to *Interface, p *packet.Packet, reason drop.Reason) {
 	if reason != drop.None {
-		w.refuse(p, reason)
+		w.counters.drops[reason].Add(uint64(p.Segments()))
+		if w.answer.kind != answerNone {
+			w.answerTo(p)
+		}
+		return
+	}
+	if w.mtu != 0 && p.WireLen() > int(w.mtu) {
+		w.fragment(to, p)
 		return
 	}
 	if to != w.to {
@@ -107,26 +124,40 @@ func (w *Worker) one(p *packet.Packet) {
 	w.pending = append(w.pending, p)
 }
 
-// refuse counts a dropped packet and answers it if that was asked for.
-func (w *Worker) refuse(p *packet.Packet, reason drop.Reason) {
-	w.counters.drops[reason].Add(1)
-	due, rst := w.reset, w.spare[0]
-	w.reset = answer{}
-	if due.to == nil || !packet.BuildReset(rst, p) {
-		return
+// fragment delivers a packet that is too large for its path in pieces (RFC 791 3.2). It counts as one.
+func (w *Worker) fragment(to *Interface, p *packet.Packet) {
+	w.flush()
+	sent := true
+	for offset, more := 0, true; more; {
+		offset, more = p.FragmentInto(w.spare[0], int(w.mtu), offset)
+		sent = w.write(to, w.spare[:]) == 1 && sent
 	}
-	if due.source.IsValid() {
-		rst.SetSrc(due.source)
+	w.count(to, p, sent)
+}
+
+// releaser is a gateway at which later fragments wait for the first one of their datagram.
+type releaser interface {
+	// Release takes a waiting fragment, as it came, into p, and says whether there was one.
+	Release(p *packet.Packet) bool
+}
+
+// release carries on the fragments whose first one has just passed. They were counted as held.
+func (w *Worker) release(now int64) {
+	at := w.first
+	w.first = nil
+	gateway, ok := at.Gateway.(releaser)
+	if !ok {
+		return
 	}
 	w.flush()
-	w.counters.resets.Add(1)
-	w.write(due.to, w.spare[:])
-	if due.receiver == nil {
-		return
+	for gateway.Release(w.held) {
+		p := w.held
+		p.Time, w.mtu = now, 0
+		w.counters.drops[drop.Held].Add(^uint64(0))
+		to, reason := w.resume(at, p)
+		w.settle(to, p, reason)
+		w.flush()
 	}
-	packet.BuildTCP(rst, netip.AddrPortFrom(p.Src, p.SrcPort), netip.AddrPortFrom(p.Dst, p.DstPort), packet.RST, p.TCPSeq(), 0, nil)
-	w.counters.resets.Add(1)
-	w.write(due.receiver, w.spare[:])
 }
 
 // flush delivers what is pending.
@@ -135,16 +166,24 @@ func (w *Worker) flush() {
 		return
 	}
 	n := w.write(w.to, w.pending)
-	for _, p := range w.pending[:n] {
-		w.counters.bytesOut.Add(uint64(p.Len()))
+	for at, p := range w.pending {
+		w.count(w.to, p, at < n)
 	}
-	w.counters.packetsOut.Add(uint64(n))
-	lost := drop.PortFull
-	if w.to.attached == nil {
-		lost = drop.NoPort
-	}
-	w.counters.drops[lost].Add(uint64(len(w.pending) - n))
 	w.pending = w.pending[:0]
+}
+
+// count notes that p was taken by the port of an interface, or was not.
+func (w *Worker) count(to *Interface, p *packet.Packet, sent bool) {
+	n := uint64(p.Segments())
+	switch {
+	case sent:
+		w.counters.packetsOut.Add(n)
+		w.counters.bytesOut.Add(uint64(p.Len()))
+	case to.attached == nil:
+		w.counters.drops[drop.NoPort].Add(n)
+	default:
+		w.counters.drops[drop.PortFull].Add(n)
+	}
 }
 
 // write hands packets to the port of an interface and returns how many it took: the first n.

@@ -10,15 +10,27 @@ import (
 
 // Gateway is a gateway endpoint as packets meet it. It rewrites nothing: the private source stays on the wire, and with it the
 // service knows the instance, and by the edge it arrives at, the VPC and the endpoint (aws-semantics 3.6). It has no state.
-type Gateway struct{}
+type Gateway struct {
+	sources []netip.Prefix
+}
 
-// Cross lets through what the endpoint accepts from the VPC: TCP and ICMP echo requests
-// (aws-semantics 3.2, explanation-codes VPCE_GATEWAY_PROTOCOL_RESTRICTION).
-func (Gateway) Cross(p *packet.Packet) drop.Reason {
-	if p.Protocol == packet.TCP || p.Protocol == packet.ICMP && p.ICMPType == packet.ICMPEchoRequest {
-		return drop.None
+// NewGateway returns the way to the service for a VPC with the given CIDRs. They are few, and a packet's source is
+// nearly always in the first.
+func NewGateway(cidrs []netip.Prefix) Gateway { return Gateway{cidrs} }
+
+// Cross lets through what the endpoint accepts: TCP and ICMP echo requests (aws-semantics 3.2, explanation-codes
+// VPCE_GATEWAY_PROTOCOL_RESTRICTION), from its own VPC's addresses: what a transit gateway or an appliance brings from
+// elsewhere is refused (aws-semantics 3.2, explanation-codes GATEWAY_REJECTS_SPOOFED_TRAFFIC).
+func (g Gateway) Cross(p *packet.Packet) drop.Reason {
+	if p.Protocol != packet.TCP && (p.Protocol != packet.ICMP || p.ICMPType != packet.ICMPEchoRequest) {
+		return drop.EndpointProtocol
 	}
-	return drop.EndpointProtocol
+	for _, cidr := range g.sources {
+		if cidr.Contains(p.Src) {
+			return drop.None
+		}
+	}
+	return drop.Spoofed
 }
 
 // Return is the way back from the service into the VPC.

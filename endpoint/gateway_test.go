@@ -14,6 +14,7 @@ import (
 func TestWhatMayCross(t *testing.T) {
 	instance, service := netip.MustParseAddr("10.0.0.71"), netip.MustParseAddr("52.216.1.2")
 	elsewhere := netip.MustParseAddr("52.219.1.2")
+	there := NewGateway([]netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("10.0.0.0/16")})
 	back, err := NewReturn([]netip.Prefix{netip.MustParsePrefix("52.216.0.0/15"), netip.MustParsePrefix("54.231.0.0/17")})
 	require.NoError(t, err)
 	port := func(a netip.Addr) netip.AddrPort { return netip.AddrPortFrom(a, 443) }
@@ -39,10 +40,12 @@ func TestWhatMayCross(t *testing.T) {
 		p     *packet.Packet
 		want  drop.Reason
 	}{
-		"TCP to the service":                     {Gateway{}.Cross, tcp(instance, service), drop.None},
-		"a ping of the service":                  {Gateway{}.Cross, request(instance, service), drop.None},
-		"UDP to the service":                     {Gateway{}.Cross, udp(instance, service), drop.EndpointProtocol},
-		"an echo reply to the service":           {Gateway{}.Cross, reply(instance, service), drop.EndpointProtocol},
+		"TCP to the service":                     {there.Cross, tcp(instance, service), drop.None},
+		"a ping of the service":                  {there.Cross, request(instance, service), drop.None},
+		"UDP to the service":                     {there.Cross, udp(instance, service), drop.EndpointProtocol},
+		"an echo reply to the service":           {there.Cross, reply(instance, service), drop.EndpointProtocol},
+		"TCP from the secondary CIDR":            {there.Cross, tcp(netip.MustParseAddr("10.1.2.3"), service), drop.None},
+		"TCP from another VPC":                   {there.Cross, tcp(netip.MustParseAddr("10.2.0.71"), service), drop.Spoofed},
 		"TCP from the service":                   {back.Cross, tcp(service, instance), drop.None},
 		"the answer to a ping":                   {back.Cross, reply(service, instance), drop.None},
 		"a ping from the service":                {back.Cross, request(service, instance), drop.EndpointProtocol},

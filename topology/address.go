@@ -10,7 +10,7 @@ var (
 	rfc1918 = prefixes([]string{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"})
 
 	// AWS: inside it no route may lead anywhere (aws-semantics 1.3: subnet-route-tables).
-	awsReserved = netip.MustParsePrefix("169.254.168.0/22")
+	awsReserved = prefixes([]string{"169.254.168.0/22", "fd00:ec2::/32"})
 
 	// Never a VPC's (aws-semantics 8.1 for link-local; the others no host can use: RFC 6890, RFC 1112).
 	neverVPC = prefixes([]string{"0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4"})
@@ -35,7 +35,7 @@ func (r *resolver) cidr(path, text string) (netip.Prefix, bool) {
 	case err == nil && p.Addr().Is4():
 		return p.Masked(), true
 	case strings.Contains(text, ":"):
-		r.errorf(path, "%s is IPv6; only IPv4 is simulated", shown(text))
+		r.errorf(path, "%s is IPv6; this has to be an IPv4 CIDR", shown(text))
 	case !strings.Contains(text, "/") && isAddress(text):
 		r.errorf(path, "%s has no prefix length; write %s/32 if you mean the one address", shown(text), shown(text))
 	default:
@@ -53,7 +53,7 @@ func (r *resolver) address(path, text string) (netip.Addr, bool) {
 	case err == nil && a.Is4():
 		return a, true
 	case strings.Contains(text, ":"):
-		r.errorf(path, "%s is IPv6; only IPv4 is simulated", shown(text))
+		r.errorf(path, "%s is IPv6; this has to be an IPv4 address", shown(text))
 	default:
 		r.errorf(path, "%s is not an IPv4 address", shown(text))
 	}

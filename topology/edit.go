@@ -11,8 +11,8 @@ import (
 // nothing, if what it names is not there; whether the result makes sense is for [Resolve] to judge, so an edit is made on
 // a [Spec.Clone] and thrown away if that fails.
 //
-// A VPC, route table, endpoint or route destination may be named as in the file or by its id. The VPC may be left empty
-// if there is one VPC only, or only one that has the table or endpoint.
+// What an edit takes may be named as in the file or by its id. The VPC may be left empty if there is one VPC only, or only
+// one that has a thing of that name.
 
 // CreateEndpoint adds a gateway endpoint.
 func (s *Spec) CreateEndpoint(vpc, name string, e EndpointSpec) error {
@@ -80,22 +80,51 @@ func (s *Spec) CreateRoute(vpc, table string, r RouteSpec) error {
 	if err != nil {
 		return err
 	}
-	if s.routeIndex(vpc, table, r.Destination) >= 0 {
+	if s.isLocal(vpc, r.Destination) || s.routeIndex(vpc, table, r.Destination) >= 0 {
 		return fmt.Errorf("route table %s already has a route to %s; replace it instead", table, shown(r.Destination))
 	}
 	return s.setRoutes(vpc, table, append(slices.Clone(s.VPCs[vpc].RouteTables[table].Routes), r))
 }
 
-// ReplaceRoute puts a route in the place of the one with the same destination.
+// ReplaceRoute puts a route in the place of the one with the same destination. That may be the VPC's own CIDR, whose route
+// is local until it is replaced and again when its target is local (aws-semantics 1.2).
 func (s *Spec) ReplaceRoute(vpc, table string, r RouteSpec) error {
+	vpc, table, err := s.table(vpc, table)
+	if err != nil {
+		return err
+	}
+	if s.isLocal(vpc, r.Destination) {
+		return s.replaceLocal(vpc, table, r)
+	}
 	return s.editRoute(vpc, table, r.Destination, func(all []RouteSpec, i int) []RouteSpec {
 		all[i] = r
 		return all
 	})
 }
 
+// replaceLocal gives the route to a CIDR of the VPC another target.
+func (s *Spec) replaceLocal(vpc, table string, r RouteSpec) error {
+	all := slices.Clone(s.VPCs[vpc].RouteTables[table].Routes)
+	switch i := s.routeIndex(vpc, table, r.Destination); {
+	case i >= 0 && r.Target == local:
+		all = slices.Delete(all, i, i+1)
+	case i >= 0:
+		all[i] = r
+	case r.Target != local:
+		all = append(all, r)
+	}
+	return s.setRoutes(vpc, table, all)
+}
+
 // DeleteRoute removes a static route.
 func (s *Spec) DeleteRoute(vpc, table, destination string) error {
+	vpc, table, err := s.table(vpc, table)
+	if err != nil {
+		return err
+	}
+	if s.isLocal(vpc, destination) {
+		return fmt.Errorf("the local route to %s can't be deleted, only replaced", s.canonical(destination))
+	}
 	return s.editRoute(vpc, table, destination, func(all []RouteSpec, i int) []RouteSpec {
 		return slices.Delete(all, i, i+1)
 	})
@@ -195,6 +224,14 @@ func (s *Spec) canonical(destination string) string {
 	return destination
 }
 
+// isLocal reports whether a destination is a CIDR of the VPC.
+func (s *Spec) isLocal(vpc, destination string) bool {
+	v := s.VPCs[vpc]
+	return slices.ContainsFunc(slices.Concat([]string{v.CIDR, v.IPv6CIDR}, v.SecondaryCIDRs), func(cidr string) bool {
+		return cidr != "" && s.canonical(cidr) == s.canonical(destination)
+	})
+}
+
 // noRoute says why a table has no static route to a destination.
 func (s *Spec) noRoute(vpc, table, destination string) error {
 	wanted := s.canonical(destination)
@@ -205,7 +242,7 @@ func (s *Spec) noRoute(vpc, table, destination string) error {
 			return fmt.Errorf("the route to %s in route table %s is endpoint %s's; modify the endpoint instead", wanted, table, name)
 		}
 	}
-	if p, err := netip.ParsePrefix(wanted); err == nil && slices.Contains(append(slices.Clone(v.SecondaryCIDRs), v.CIDR), p.String()) {
+	if s.isLocal(vpc, wanted) {
 		return fmt.Errorf("the local route to %s can't be changed", wanted)
 	}
 	var there []string

@@ -16,6 +16,28 @@ func (s *Spec) table(vpc, want string) (string, string, error) {
 	return s.find("route table", "rtb", "route_tables", vpc, want, tableNames)
 }
 
+// subnet finds a subnet by name or id.
+func (s *Spec) subnet(vpc, want string) (string, string, error) {
+	return s.find("subnet", "subnet", "subnets", vpc, want, func(v VPCSpec) []string { return sortedKeys(v.Subnets) })
+}
+
+// instance finds an instance by name or id.
+func (s *Spec) instance(vpc, want string) (string, string, error) {
+	return s.find("instance", "i", "instances", vpc, want, func(v VPCSpec) []string { return sortedKeys(v.Instances) })
+}
+
+// securityGroup finds a security group by name or id, the default one included.
+func (s *Spec) securityGroup(vpc, want string) (string, string, error) {
+	return s.find("security group", "sg", "security_groups", vpc, want,
+		func(v VPCSpec) []string { return withDefault(v.SecurityGroups) })
+}
+
+// networkACL finds a network ACL by name or id, the default one included.
+func (s *Spec) networkACL(vpc, want string) (string, string, error) {
+	return s.find("network ACL", "acl", "network_acls", vpc, want,
+		func(v VPCSpec) []string { return withDefault(v.NetworkACLs) })
+}
+
 func tableNames(v VPCSpec) []string {
 	names := sortedKeys(v.RouteTables)
 	if implied := impliedMain(v); implied != "" {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"go.yaml.in/yaml/v3"
@@ -28,6 +29,9 @@ func (s *Spec) YAML() ([]byte, error) {
 
 // nodeOf returns a value as a YAML tree. Nil is what was left out; an empty list or mapping was written and stays.
 func nodeOf(v reflect.Value) *yaml.Node {
+	if v.Type() == durationType {
+		return textNode(time.Duration(v.Int()).String())
+	}
 	switch v.Kind() {
 	case reflect.Struct:
 		n := &yaml.Node{Kind: yaml.MappingNode}

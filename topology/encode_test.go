@@ -3,6 +3,7 @@ package topology_test
 import (
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -16,19 +17,37 @@ func full() *topology.Spec {
 		Name: "1e3", Region: "us-east-1", Preset: "null",
 		VPCs: map[string]topology.VPCSpec{
 			"yes": {
-				CIDR: "10.0.0.0/16", SecondaryCIDRs: []string{},
+				CIDR: "10.0.0.0/16", SecondaryCIDRs: []string{}, IPv6CIDR: "2001:db8::/56",
+				SecurityGroups: map[string]topology.SecurityGroupSpec{
+					"left out": {}, "none": {Ingress: []topology.RuleSpec{}, Egress: []topology.RuleSpec{}},
+					"some": {Description: "d", Ingress: []topology.RuleSpec{{Protocol: "6", Ports: "443", ICMP: "3/4", Peer: "::/0"}}},
+				},
+				NetworkACLs: map[string]topology.NetworkACLSpec{"acl": {Egress: []topology.ACLEntrySpec{{Number: 1, Action: "deny", CIDR: "::/0"}}}},
 				Subnets:     map[string]topology.SubnetSpec{"a": {}, "~": {CIDR: "x"}},
+				NATGateways: map[string]topology.NATGatewaySpec{"n": {
+					Private: true, SecondaryAddresses: []string{}, SecondaryPublicIPs: []string{"auto"}, IdleTimeout: 1500 * time.Millisecond,
+				}},
 				RouteTables: map[string]topology.RouteTableSpec{"t": {Main: true, Routes: []topology.RouteSpec{{Destination: "::/0"}, {}}}},
 				Endpoints: map[string]topology.EndpointSpec{"e": {Policy: map[string]any{
 					"Version": "2012-10-17", "n": []any{1, -1, 1.5, 1e21, 2.0, uint64(1 << 63), true, nil, "true", map[string]any{}}, "<<": "*",
 				}}},
 				Instances: map[string]topology.InstanceSpec{"i": {
-					InterfaceSpec: topology.InterfaceSpec{Subnet: "a", SourceDestCheck: &no},
-					Interfaces:    []topology.InterfaceSpec{{SecondaryAddresses: []string{"10.0.0.9"}}},
+					InterfaceSpec: topology.InterfaceSpec{
+						Subnet: "a", SourceDestCheck: &no, IPv6Addresses: []string{"auto"}, SecurityGroups: []string{"some"},
+						ConnectionTracking: topology.ConnectionTrackingSpec{Nitro: "v6", TCPEstablished: 432000 * time.Second, UDP: 1},
+					},
+					Interfaces: []topology.InterfaceSpec{{SecondaryAddresses: []string{"10.0.0.9"}}},
 				}},
 			},
 			"empty": {},
 		},
+		Peerings: map[string]topology.PeeringSpec{"x": {}, "y": {Requester: "a"}},
+		TransitGateways: map[string]topology.TransitGatewaySpec{"g": {
+			Attachments: map[string]topology.TransitAttachmentSpec{"a": {VPC: "~", Subnets: []string{"0x1"}}},
+			RouteTables: map[string]topology.TransitTableSpec{"r": {
+				Associations: []string{"a"}, Propagations: []string{}, Routes: []topology.TransitRouteSpec{{}, {Destination: "::/0", Blackhole: true}},
+			}},
+		}},
 		PrefixLists: map[string]topology.PrefixListSpec{"p": {Entries: []string{}, MaxEntries: 3}},
 		S3: topology.S3Spec{Buckets: map[string]topology.BucketSpec{"b": {Objects: map[string]string{
 			"": "", "size": "size:1MiB", "lines": "a\nb\n", "no end": "a\nb", "indented": "  a\n b\n", "many ends": "a\n\n\n",
@@ -60,12 +79,18 @@ vpcs:
     subnets:
       s:
         cidr: 10.0.1.0/24
+    security_groups:
+      closed:
+        egress: []
+      open: {}
     instances:
       web:
         subnet: s
         secondary_addresses:
           - 10.0.1.9
         source_dest_check: true
+        connection_tracking:
+          tcp_established: 5m50s
   b: {}
 s3:
   buckets:
@@ -94,8 +119,13 @@ func TestCloneSharesNothing(t *testing.T) {
 	v := clone.VPCs["yes"]
 	v.Subnets["new"] = topology.SubnetSpec{}
 	v.RouteTables["t"].Routes[0].Target = "changed"
+	v.NATGateways["n"].SecondaryPublicIPs[0] = "changed"
+	clone.Peerings["x"] = topology.PeeringSpec{Requester: "changed"}
+	clone.TransitGateways["g"].RouteTables["r"].Routes[0].Blackhole = true
+	clone.TransitGateways["g"].Attachments["a"].Subnets[0] = "changed"
 	v.Endpoints["e"].Policy.(map[string]any)["n"].([]any)[0] = "changed"
 	*v.Instances["i"].SourceDestCheck = true
+	v.SecurityGroups["some"].Ingress[0].Peer = "changed"
 	clone.S3.Buckets["b"].Objects["new"] = ""
 	if !reflect.DeepEqual(spec, full()) {
 		t.Errorf("a change of the clone changed the original: %+v", spec)

@@ -65,11 +65,12 @@ func summary(n *topology.Network) string {
 	for _, v := range n.VPCs {
 		summarizeVPC(p, v)
 	}
+	summarizeBetween(p, n)
 	for _, l := range n.PrefixLists {
 		p("prefix list %s %s aws=%v weight=%d entries=%d", l.Name, l.ID, l.AWSManaged, l.Weight, len(l.Entries))
 	}
 	for _, h := range n.InternetHosts {
-		p("host %s %s %s", h.Name, h.ID, h.Address)
+		p("host %s %s %s%s", h.Name, h.ID, h.Address, optional(" ", h.IPv6Address.IsValid(), h.IPv6Address))
 	}
 	p("s3 %v", n.S3.CIDRs)
 	for _, bucket := range n.S3.Buckets {
@@ -84,12 +85,14 @@ func summary(n *topology.Network) string {
 }
 
 func summarizeVPC(p func(string, ...any), v *topology.VPC) {
-	p("vpc %s %s realm=%d %v", v.Name, v.ID, v.Realm, v.CIDRs)
+	p("vpc %s %s realm=%d %v%s", v.Name, v.ID, v.Realm, v.CIDRs, optional(" ", v.IPv6CIDR.IsValid(), v.IPv6CIDR))
 	if igw := v.InternetGateway; igw != nil {
 		p("  igw %s %s", igw.Name, igw.ID)
 	}
+	summarizeGateways(p, v)
 	for _, s := range v.Subnets {
-		p("  subnet %s %s %s %s table=%s explicit=%v", s.Name, s.ID, s.CIDR, s.AZ, s.RouteTable.Name, s.Explicit)
+		p("  subnet %s %s %s %s table=%s explicit=%v%s%s", s.Name, s.ID, s.CIDR, s.AZ, s.RouteTable.Name, s.Explicit,
+			optional(" ", s.IPv6CIDR.IsValid(), s.IPv6CIDR), optional(" acl=", !s.ACL.Default, s.ACL.Name))
 	}
 	for _, t := range v.RouteTables {
 		p("  table %s %s main=%v", t.Name, t.ID, t.Main)
@@ -98,7 +101,7 @@ func summarizeVPC(p func(string, ...any), v *topology.VPC) {
 			if r.PrefixList != nil {
 				destination = r.PrefixList.ID
 			}
-			p("    %s -> %s %s igw=%v endpoint=%v", destination, r.Target, r.State, r.InternetGateway != nil, r.Endpoint != nil)
+			p("    %s -> %s %s igw=%v endpoint=%v%s", destination, r.Target, r.State, r.InternetGateway != nil, r.Endpoint != nil, otherTarget(r))
 		}
 	}
 	for _, e := range v.Endpoints {
@@ -108,10 +111,11 @@ func summarizeVPC(p func(string, ...any), v *topology.VPC) {
 		}
 		p("  endpoint %s %s %s %s %v", e.Name, e.ID, e.ServiceName, e.PrefixList.ID, slices.Sorted(slices.Values(tables)))
 	}
+	summarizeFilters(p, v)
 	for _, i := range v.Instances {
 		p("  instance %s %s", i.Name, i.ID)
 		for _, e := range i.Interfaces {
-			p("    %d %s %s %v public=%v %x check=%v", e.Index, e.ID, e.Subnet.Name, e.Addresses, e.PublicIP, e.MAC, e.SourceDestCheck)
+			p("    %d %s %s %v public=%v %x check=%v%s", e.Index, e.ID, e.Subnet.Name, e.Addresses, e.PublicIP, e.MAC, e.SourceDestCheck, security(e))
 		}
 	}
 }

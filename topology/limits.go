@@ -3,7 +3,7 @@ package topology
 // Limits are the quotas of AWS that a preset puts on a topology, and the abilities that AWS had then. Adjustable quotas
 // stand at their default.
 type Limits struct {
-	RoutesPerTable      int // static IPv4 routes, prefix lists by weight (aws-semantics 1.6: amazon-vpc-limits)
+	RoutesPerTable      int // static routes, IPv4 and IPv6 each, prefix lists by weight (aws-semantics 1.6: amazon-vpc-limits)
 	RouteTablesPerVPC   int // aws-semantics 1.6
 	SubnetsPerVPC       int // aws-semantics 1.6
 	CIDRsPerVPC         int // IPv4, the primary included (aws-semantics 1.6, 8.1)
@@ -11,8 +11,18 @@ type Limits struct {
 	CustomerPrefixLists int // per region; 0 before they existed, 2020-06-29 (aws-semantics 2.4, 10)
 	PrefixListEntries   int // per customer list (aws-semantics 2.4)
 
+	GroupsPerRegion    int // security groups (aws-semantics 6.1: amazon-vpc-limits)
+	GroupsPerInterface int // aws-semantics 6.1
+	RulesPerGroup      int // per direction and IP version (aws-semantics 6.1)
+	ACLsPerVPC         int // aws-semantics 7: amazon-vpc-limits
+	EntriesPerACL      int // per direction (aws-semantics 7)
+
 	PrefixListRoutes      bool // hand-made routes to prefix lists, since 2020-06-29 (inferred from aws-semantics 10)
 	MoreSpecificThanLocal bool // routes for a whole subnet inside the VPC's CIDR, since 2021 (aws-semantics 1.2)
+	IPv6                  bool // in a VPC, since December 2016 (aws-semantics 10)
+	NitroV6               bool // since 2025 (aws-semantics 6.3)
+	NATGateways           bool // since 2015-12-17 (aws-semantics 5.6)
+	PrivateNATGateways    bool // since June 2021 (aws-semantics 10)
 }
 
 // Limits returns what a preset allows.
@@ -24,15 +34,26 @@ func (p Preset) Limits() Limits {
 		CIDRsPerVPC:        5,
 		EndpointsPerRegion: 20,
 		PrefixListEntries:  1000,
+		GroupsPerRegion:    2500,
+		GroupsPerInterface: 5,
+		RulesPerGroup:      60,
+		ACLsPerVPC:         200,
+		EntriesPerACL:      20,
+		IPv6:               true,
+		NATGateways:        true,
 	}
 	switch p {
 	case Launch2015:
 		l.CIDRsPerVPC = 1 // secondary CIDRs came in August 2017 (aws-semantics 10)
+		l.IPv6 = false
+		l.NATGateways = false
 	case Current, "":
 		l.RoutesPerTable = 500
 		l.CustomerPrefixLists = 100
 		l.PrefixListRoutes = true
 		l.MoreSpecificThanLocal = true
+		l.NitroV6 = true
+		l.PrivateNATGateways = true
 	}
 	return l
 }

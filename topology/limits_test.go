@@ -22,6 +22,15 @@ func routes(preset string, n int, more string) string {
 	return b.String()
 }
 
+// routes6 returns n IPv6 routes.
+func routes6(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "        - {destination: \"2001:db8:%x::/48\", target: igw}\n", i)
+	}
+	return b.String()
+}
+
 func TestQuotas(t *testing.T) {
 	office := "        - {destination: office, target: igw}\n"
 	repeat := func(n int, format string) string {
@@ -39,6 +48,8 @@ func TestQuotas(t *testing.T) {
 		{"500 routes", routes("current", 499, ""), ""},
 		{"501 routes", routes("current", 500, ""), "501 routes in a table"},
 		{"501 static routes", routes("current", 501, ""), "501 routes in a table; AWS allows 500"},
+		{"500 IPv6 routes beside 500 for IPv4", routes("current", 499, routes6(500)), ""},
+		{"501 IPv6 routes", routes("current", 1, routes6(501)), "501 IPv6 routes in a table; AWS allows 500"},
 		{"a customer's list counts by its maximum size", routes("current", 489, office), ""},
 		{"and may be one too many", routes("current", 490, office), "501 routes in a table"},
 		{"200 subnets", vpc + "    subnets:\n" + repeat(200, "      s%[1]d: {cidr: 10.0.%[1]d.0/24}\n"), ""},
@@ -80,7 +91,18 @@ func TestResolveStaysQuickHoweverMuchIsWrong(t *testing.T) {
 		"one public address":             lines("internet:\n  hosts:\n", 9_000, "    h%d: {address: 192.0.2.1}\n"),
 		"subnets by the thousand":        lines("    subnets:\n", 12_000, "      s%d: {cidr: 10.0.0.0/24}\n"),
 		"CIDRs by the thousand":          lines("    secondary_cidrs: [10.1.0.0/24", 40_000, ", 10.1.0.0/24") + "]\n",
+		"NAT gateways in a full subnet":  lines("    internet_gateway: igw\n    subnets: {s: {cidr: 10.0.0.0/28}}\n    nat_gateways:\n", 9_000, "      n%d: {subnet: s}\n"),
+		"peerings of one pair":           lines("  b: {cidr: 10.1.0.0/16}\npeerings:\n", 9_000, "  p%d: {requester: a, accepter: b}\n"),
+		"attachments of one VPC":         lines("    subnets: {s: {cidr: 10.0.0.0/28}}\ntransit_gateways:\n  t:\n    attachments:\n", 9_000, "      a%d: {vpc: a, subnets: [s]}\n"),
+		"routes to what other VPCs have": lines("    nat_gateways: {nat: {private: true}}\n", 3_000, "  v%d: {cidr: 10.0.0.0/16, route_tables: {m: {main: true, routes: [{destination: 0.0.0.0/0, target: nat}]}}}\n"),
+		"routes astray among instances": lines("    subnets: {s: {cidr: 10.0.0.0/16}}\n    route_tables: {t: {routes: ["+
+			strings.Repeat("{destination: 1.0.0.0/8, target: instance}, ", 500)+"]}}\n    instances:\n", 3_000, "      instance-%d: {subnet: s}\n"),
 		"bad bucket names":               lines("s3:\n  buckets:\n", 18_000, "    B%d: {}\n"),
+		"rules astray":                   lines("    security_groups: {g: {ingress: [", 40_000, "{protocol: a%d, peer: b},") + "]}}\n",
+		"rules that are one":             lines("    security_groups: {g: {ingress: [", 9_000, "{protocol: all, peer: '2001:db8::%d/32'},") + "]}}\n",
+		"interfaces in no group":         lines("    subnets: {s: {cidr: 10.0.0.0/16}}\n    instances:\n", 9_000, "      i%d: {subnet: s, security_groups: [x]}\n"),
+		"VPCs with one IPv6 CIDR":        lines("", 30_000, "  v%d: {cidr: 10.0.0.0/16, ipv6_cidr: '2001:db8::/56'}\n"),
+		"IPv6 addresses astray":          lines("    ipv6_cidr: '2001:db8::/56'\n    subnets: {s: {cidr: 10.0.0.0/16, ipv6_cidr: '2001:db8::/64'}}\n    instances: {i: {subnet: s, ipv6_addresses: [auto", 9_000, ", '2001:db8:1::%d'") + "]}}\n",
 		"VPCs, each with a route astray": lines("", 3_000, "  v%d: {cidr: 10.0.0.0/16, route_tables: {m: {main: true, routes: [{destination: s4, target: x}]}}}\n"),
 	} {
 		start := time.Now()

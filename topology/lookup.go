@@ -37,6 +37,35 @@ func (n *Network) Endpoint(nameOrID string) *Endpoint {
 		func(e *Endpoint) bool { return e.Name == nameOrID }, func(e *Endpoint) bool { return e.ID == nameOrID })
 }
 
+// SecurityGroup finds a security group.
+func (n *Network) SecurityGroup(nameOrID string) *SecurityGroup {
+	return only(all(n, func(v *VPC) []*SecurityGroup { return v.SecurityGroups }),
+		func(g *SecurityGroup) bool { return g.Name == nameOrID }, func(g *SecurityGroup) bool { return g.ID == nameOrID })
+}
+
+// NetworkACL finds a network ACL.
+func (n *Network) NetworkACL(nameOrID string) *NetworkACL {
+	return only(all(n, func(v *VPC) []*NetworkACL { return v.NetworkACLs }),
+		func(a *NetworkACL) bool { return a.Name == nameOrID }, func(a *NetworkACL) bool { return a.ID == nameOrID })
+}
+
+// NATGateway finds a NAT gateway.
+func (n *Network) NATGateway(nameOrID string) *NATGateway {
+	return only(all(n, func(v *VPC) []*NATGateway { return v.NATGateways }),
+		func(g *NATGateway) bool { return g.Name == nameOrID }, func(g *NATGateway) bool { return g.ID == nameOrID })
+}
+
+// Peering finds a VPC peering connection.
+func (n *Network) Peering(nameOrID string) *Peering {
+	return only(n.Peerings, func(p *Peering) bool { return p.Name == nameOrID }, func(p *Peering) bool { return p.ID == nameOrID })
+}
+
+// TransitGateway finds a transit gateway.
+func (n *Network) TransitGateway(nameOrID string) *TransitGateway {
+	return only(n.TransitGateways,
+		func(g *TransitGateway) bool { return g.Name == nameOrID }, func(g *TransitGateway) bool { return g.ID == nameOrID })
+}
+
 // PrefixList finds a prefix list; AWS-managed ones also by the short name of their service.
 func (n *Network) PrefixList(nameOrID string) *PrefixList {
 	if m, ok := managed(n.Region, nameOrID); ok {
@@ -67,11 +96,25 @@ func (n *Network) NetworkInterfaces() []*NetworkInterface {
 	return enis
 }
 
+// Members returns the private addresses, IPv4 and IPv6, that a reference to a security group stands for: those of the
+// interfaces in the group, by instance and index.
+func (*Network) Members(g *SecurityGroup) []netip.Addr {
+	var members []netip.Addr
+	for _, i := range g.VPC.Instances {
+		for _, eni := range i.Interfaces {
+			if slices.Contains(eni.SecurityGroups, g) {
+				members = append(append(members, eni.Addresses...), eni.IPv6Addresses...)
+			}
+		}
+	}
+	return members
+}
+
 // InterfacesByAddress returns the interfaces that have an address, private or public. There may be several: VPCs may use
 // the same private addresses.
 func (n *Network) InterfacesByAddress(a netip.Addr) []*NetworkInterface {
 	return slices.DeleteFunc(n.NetworkInterfaces(), func(e *NetworkInterface) bool {
-		return !a.IsValid() || e.PublicIP != a && !slices.Contains(e.Addresses, a)
+		return !a.IsValid() || e.PublicIP != a && !slices.Contains(e.Addresses, a) && !slices.Contains(e.IPv6Addresses, a)
 	})
 }
 

@@ -1,6 +1,9 @@
 package topology
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
 // Network is a checked topology: references are pointers, addresses are parsed, and all AWS rules known to the package
 // hold. Everything in it is immutable after [Resolve] and may be shared between goroutines.
@@ -8,13 +11,15 @@ import "net/netip"
 // Slices are ordered by name (interfaces and routes as written), so two resolutions of the same Spec are identical.
 // Every ID is derived from the kind and path of its thing alone and is therefore the same in every run.
 type Network struct {
-	Name          string
-	Region        string
-	Preset        Preset
-	VPCs          []*VPC
-	PrefixLists   []*PrefixList // AWS-managed lists of the region first, then the customer's
-	InternetHosts []*InternetHost
-	S3            *S3
+	Name            string
+	Region          string
+	Preset          Preset
+	VPCs            []*VPC
+	Peerings        []*Peering
+	TransitGateways []*TransitGateway
+	PrefixLists     []*PrefixList // AWS-managed lists of the region first, then the customer's
+	InternetHosts   []*InternetHost
+	S3              *S3
 }
 
 // VPC is one virtual private cloud.
@@ -22,11 +27,16 @@ type VPC struct {
 	Name            string
 	ID              string         // vpc-…
 	Realm           uint32         // small number unique to this VPC in the Network; keeps equal addresses of two VPCs apart
-	CIDRs           []netip.Prefix // the primary first
+	CIDRs           []netip.Prefix // IPv4, the primary first
+	IPv6CIDR        netip.Prefix   // invalid if it has none
 	InternetGateway *InternetGateway
+	EgressOnly      *EgressOnlyGateway
 	Subnets         []*Subnet
 	RouteTables     []*RouteTable
 	Endpoints       []*Endpoint
+	NATGateways     []*NATGateway
+	SecurityGroups  []*SecurityGroup // the default group included, whether or not the file writes it
+	NetworkACLs     []*NetworkACL    // the default one included
 	Instances       []*Instance
 }
 
@@ -34,6 +44,16 @@ type VPC struct {
 type InternetGateway struct {
 	Name string
 	ID   string // igw-…
+	VPC  *VPC
+	// RouteTable is the gateway route table, where what comes in from the internet is looked up; nil if there is none
+	// (aws-semantics 1.1).
+	RouteTable *RouteTable
+}
+
+// EgressOnlyGateway is the egress-only internet gateway of a VPC (aws-semantics 1.7).
+type EgressOnlyGateway struct {
+	Name string
+	ID   string // eigw-…
 	VPC  *VPC
 }
 
@@ -43,7 +63,9 @@ type Subnet struct {
 	ID         string // subnet-…
 	VPC        *VPC
 	CIDR       netip.Prefix
+	IPv6CIDR   netip.Prefix // a /64; invalid if it has none
 	AZ         string
+	ACL        *NetworkACL
 	RouteTable *RouteTable // the effective one: explicit, or the VPC's main table
 	Explicit   bool        // the association is explicit
 }
@@ -58,6 +80,7 @@ type RouteTable struct {
 	ID     string // rtb-…
 	VPC    *VPC
 	Main   bool
+	Edge   bool     // it is the gateway route table of the VPC's internet gateway
 	Routes []*Route // static routes in the order written, then endpoint routes by endpoint name
 }
 
@@ -70,15 +93,23 @@ const (
 	RouteBlackhole RouteState = "blackhole"
 )
 
-// Route is one route that is not local. Exactly one of Destination and PrefixList is set. A blackhole's target may name
-// something that no longer exists, so InternetGateway and Endpoint may both be nil there.
+// Route is one route that is not an implied local one. Exactly one of Destination and PrefixList is set. At most one of the
+// targets is set: a blackhole's target may name something that no longer exists. Destination may be one of the VPC's own
+// CIDRs, whose local route then has another target (aws-semantics 1.2).
 type Route struct {
-	Destination     netip.Prefix
-	PrefixList      *PrefixList
-	Target          string // id of the target: igw-…, vpce-…; what the user wrote if a blackhole's target is unknown
-	State           RouteState
-	InternetGateway *InternetGateway
-	Endpoint        *Endpoint
+	Destination netip.Prefix // IPv4 or IPv6
+	PrefixList  *PrefixList
+	Target      string // id of the target: igw-…, vpce-…, nat-…, eni-…; what the user wrote if a blackhole's target is unknown
+	State       RouteState
+
+	InternetGateway  *InternetGateway
+	EgressOnly       *EgressOnlyGateway
+	Endpoint         *Endpoint
+	NATGateway       *NATGateway
+	NetworkInterface *NetworkInterface
+	Peering          *Peering
+	TransitGateway   *TransitGateway
+	Local            bool // local, written in a gateway route table for a subnet's CIDR
 }
 
 // Endpoint is a gateway endpoint.
@@ -116,16 +147,119 @@ type NetworkInterface struct {
 	Instance        *Instance
 	Subnet          *Subnet
 	Addresses       []netip.Addr // private IPv4 addresses, the primary first
-	PublicIP        netip.Addr   // mapped to Addresses[0]; the zero Addr if there is none
-	MAC             [6]byte      // locally administered, derived from the id
+	IPv6Addresses   []netip.Addr
+	PublicIP        netip.Addr // mapped to Addresses[0]; the zero Addr if there is none
+	MAC             [6]byte    // locally administered, derived from the id
 	SourceDestCheck bool
+	SecurityGroups  []*SecurityGroup // at least one
+	Tracking        ConnectionTracking
+}
+
+// ConnectionTracking is the idle time-outs of an interface's tracked connections (aws-semantics 6.3).
+type ConnectionTracking struct {
+	TCPEstablished, UDPStream, UDP time.Duration
+}
+
+// NATGateway is a zonal NAT gateway (aws-semantics 5).
+type NATGateway struct {
+	Name        string
+	ID          string // nat-…
+	InterfaceID string // eni-… of its network interface
+	VPC         *VPC
+	Subnet      *Subnet
+	Private     bool
+	Addresses   []netip.Addr // private IPv4 addresses, the primary first, at most 8
+	PublicIPs   []netip.Addr // the Elastic IP of each of Addresses; empty if Private
+	EIM         bool         // endpoint-independent mapping, which AWS does not have
+	IdleTimeout time.Duration
+}
+
+// SecurityGroup is a security group (aws-semantics 6.1).
+type SecurityGroup struct {
+	Name    string
+	ID      string // sg-…
+	VPC     *VPC
+	Default bool
+	Ingress []*Rule // in the order written
+	Egress  []*Rule
+}
+
+// Rule is one rule of a security group or one entry of a network ACL. Exactly one of Prefix, PrefixList and Group is set; a
+// network ACL's is always Prefix.
+type Rule struct {
+	Number              int    // of a network ACL's entry
+	Allow               bool   // always true in a security group
+	Protocol            int    // IANA number; AnyProtocol for all
+	FirstPort, LastPort uint16 // destination ports of TCP and UDP; 0-65535 where the rule does not say
+	ICMPType, ICMPCode  int    // AnyICMP for all
+	Prefix              netip.Prefix
+	PrefixList          *PrefixList
+	Group               *SecurityGroup // stands for the private addresses of its member interfaces
+}
+
+// The wildcards of a [Rule].
+const (
+	AnyProtocol = -1
+	AnyICMP     = -1
+)
+
+// NetworkACL is a network ACL (aws-semantics 7). What no entry matches is denied.
+type NetworkACL struct {
+	Name    string
+	ID      string // acl-…
+	VPC     *VPC
+	Default bool
+	Ingress []*Rule // by Number
+	Egress  []*Rule
+}
+
+// Peering is an active VPC peering connection (aws-semantics 8.6).
+type Peering struct {
+	Name                string
+	ID                  string // pcx-…
+	Requester, Accepter *VPC
+}
+
+// TransitGateway is a transit gateway with its attachments and route tables (aws-semantics 8.6).
+type TransitGateway struct {
+	Name        string
+	ID          string // tgw-…
+	Attachments []*TransitAttachment
+	RouteTables []*TransitTable
+}
+
+// TransitAttachment is a VPC attached to a transit gateway, with a network interface in each of its subnets.
+type TransitAttachment struct {
+	Name         string
+	ID           string // tgw-attach-…
+	Gateway      *TransitGateway
+	VPC          *VPC
+	Subnets      []*Subnet     // one per Availability Zone, by zone
+	InterfaceIDs []string      // eni-… in each of Subnets
+	Addresses    []netip.Addr  // private address of each
+	Table        *TransitTable // with which it is associated; nil if with none: then what it sends is dropped
+}
+
+// TransitTable is a route table of a transit gateway.
+type TransitTable struct {
+	Name   string
+	ID     string          // tgw-rtb-…
+	Routes []*TransitRoute // static ones as written, then propagated ones by attachment
+}
+
+// TransitRoute is a route of a transit gateway.
+type TransitRoute struct {
+	Destination netip.Prefix
+	Attachment  *TransitAttachment // nil for a blackhole
+	Propagated  bool
 }
 
 // InternetHost is a host on the internet.
 type InternetHost struct {
-	Name    string
-	ID      string // host-…, ours: AWS has no such thing
-	Address netip.Addr
+	Name        string
+	ID          string // host-…, ours: AWS has no such thing
+	Address     netip.Addr
+	IPv6Address netip.Addr // the zero Addr if there is none
 }
 
 // S3 is the simulated S3 service of the region.

@@ -18,7 +18,9 @@ vpcs:
     cidr: 10.0.0.0/16
     internet_gateway: igw
     subnets: {s: {cidr: 10.0.1.0/24}, t: {cidr: 10.0.2.0/24}}
+    egress_only_internet_gateway: eigw
     endpoints: {s3: {service: s3, route_tables: [main]}}
+    nat_gateways: {nat: {subnet: t, secondary_public_ips: [auto]}}
     instances:
       web: {subnet: s, public_ip: 198.51.100.9}
       two: {interfaces: [{subnet: s, address: 10.0.1.77}, {subnet: t, secondary_addresses: [10.0.2.99]}]}
@@ -26,6 +28,11 @@ vpcs:
     cidr: 10.0.0.0/16
     subnets: {s: {cidr: 10.0.1.0/24}}
     instances: {other: {subnet: s, address: 10.0.1.77}}
+  c:
+    cidr: 10.1.0.0/16
+    subnets: {c1: {cidr: 10.1.0.0/24}, c2: {cidr: 10.1.1.0/24, az: us-east-1b}}
+peerings: {a-c: {requester: a, accepter: c}}
+transit_gateways: {hub: {attachments: {to-a: {vpc: a, subnets: [s]}, to-c: {vpc: c, subnets: [c2, c1]}}}}
 prefix_lists: {office: {entries: [203.0.113.0/24]}}
 internet: {hosts: {client: {address: 203.0.113.1}}}
 `
@@ -52,6 +59,15 @@ func TestLookups(t *testing.T) {
 	}
 	if e := a.Endpoints[0]; n.Endpoint("s3") != e || n.Endpoint(e.ID) != e || e.RouteTables[0] != n.RouteTable(e.RouteTables[0].ID) {
 		t.Error("Endpoint and RouteTable")
+	}
+	if g := a.NATGateways[0]; n.NATGateway("nat") != g || n.NATGateway(g.ID) != g {
+		t.Error("NATGateway")
+	}
+	if p := n.Peerings[0]; n.Peering("a-c") != p || n.Peering(p.ID) != p {
+		t.Error("Peering")
+	}
+	if g := n.TransitGateways[0]; n.TransitGateway("hub") != g || n.TransitGateway(g.ID) != g || n.TransitGateway("spoke") != nil {
+		t.Error("TransitGateway")
 	}
 	if h := n.InternetHosts[0]; n.InternetHost("client") != h || n.InternetHost(h.ID) != h {
 		t.Error("InternetHost")
@@ -95,7 +111,7 @@ func TestResolveIsDeterministicAndLeavesTheSpecAlone(t *testing.T) {
 
 func TestIDsLookLikeAWSAndAreUnique(t *testing.T) {
 	n := network(t, lab)
-	form := regexp.MustCompile(`^(vpc|igw|subnet|rtb|vpce|i|eni|host|pl)-0[0-9a-f]{16}$`)
+	form := regexp.MustCompile(`^(vpc|igw|eigw|nat|subnet|rtb|vpce|i|eni|pcx|tgw|tgw-attach|tgw-rtb|sg|acl|host|pl)-0[0-9a-f]{16}$`)
 	seen := map[string]bool{}
 	macs := map[[6]byte]bool{}
 	ids := allIDs(n)
@@ -123,12 +139,19 @@ func allIDs(n *topology.Network) (ids []string) {
 		if v.InternetGateway != nil {
 			ids = append(ids, v.InternetGateway.ID)
 		}
+		if v.EgressOnly != nil {
+			ids = append(ids, v.EgressOnly.ID)
+		}
 		for _, s := range v.Subnets {
 			ids = append(ids, s.ID)
+		}
+		for _, g := range v.NATGateways {
+			ids = append(ids, g.ID, g.InterfaceID)
 		}
 		for _, r := range v.RouteTables {
 			ids = append(ids, r.ID)
 		}
+		ids = append(ids, filterIDs(v)...)
 		for _, e := range v.Endpoints {
 			ids = append(ids, e.ID)
 		}
@@ -138,6 +161,18 @@ func allIDs(n *topology.Network) (ids []string) {
 	}
 	for _, eni := range n.NetworkInterfaces() {
 		ids = append(ids, eni.ID)
+	}
+	for _, p := range n.Peerings {
+		ids = append(ids, p.ID)
+	}
+	for _, g := range n.TransitGateways {
+		ids = append(ids, g.ID)
+		for _, a := range g.Attachments {
+			ids = append(append(ids, a.ID), a.InterfaceIDs...)
+		}
+		for _, t := range g.RouteTables {
+			ids = append(ids, t.ID)
+		}
 	}
 	for _, h := range n.InternetHosts {
 		ids = append(ids, h.ID)

@@ -15,6 +15,7 @@ func Resolve(s *Spec, src *Source) (*Network, error) {
 	r := &resolver{
 		spec: s, src: src, net: &Network{Name: s.Name, Region: s.Region},
 		hostNames: map[string]string{}, public: map[netip.Addr]string{},
+		ipv6VPC: map[netip.Prefix]string{},
 	}
 	r.header()
 	if !r.numbers() {
@@ -24,6 +25,7 @@ func Resolve(s *Spec, src *Source) (*Network, error) {
 	r.prefixLists()
 	r.s3()
 	r.vpcs()
+	r.groupRules()
 	r.internetHosts()
 	r.publicAddresses()
 	if err := r.errs.OrNil(); err != nil {
@@ -41,9 +43,11 @@ type resolver struct {
 	limits Limits
 	errs   Errors
 
-	hostNames map[string]string     // name of an instance or internet host -> its path
-	public    map[netip.Addr]string // public address -> path of its owner
+	hostNames map[string]string       // name of an instance or internet host -> its path
+	public    map[netip.Addr]string   // public address -> path of its owner
+	ipv6VPC   map[netip.Prefix]string // IPv6 CIDR of a VPC -> its path
 	auto      []autoAddress
+	builders  []*vpcBuilder // of the VPCs, by name
 }
 
 func (r *resolver) errorf(path, format string, args ...any) {

@@ -46,6 +46,10 @@ func (b *vpcBuilder) endpointRoutes() {
 			if e.PrefixList == nil {
 				continue // its service was refused
 			}
+			if t.Edge {
+				b.errorf(at, "%s is the gateway route table, which has no routes to endpoints", t.Name)
+				continue
+			}
 			if !b.endpointRouteFits(e, t, at) {
 				continue
 			}
@@ -71,14 +75,4 @@ func (b *vpcBuilder) endpointRouteFits(e *Endpoint, t *RouteTable, at string) bo
 			t.Name, e.Service, other.Name)
 	}
 	return false
-}
-
-// endpoint returns an endpoint of the VPC by name or id.
-func (b *vpcBuilder) endpoint(text string) *Endpoint {
-	for _, e := range b.vpc.Endpoints {
-		if text == e.Name || text == e.ID {
-			return e
-		}
-	}
-	return nil
 }

@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"cmp"
 	"net/netip"
 	"reflect"
 )
@@ -8,20 +9,28 @@ import (
 // instances resolves the VPC's instances. Addresses that the file writes are placed first, so that an automatic one
 // never takes what a later line asks for.
 func (b *vpcBuilder) instances() {
-	p := placement{owner: map[netip.Addr]string{}, next: map[*Subnet]netip.Addr{}}
+	b.placement = placement{owner: map[netip.Addr]string{}, next: map[*Subnet]netip.Addr{}}
+	b.ipv6 = placement{owner: map[netip.Addr]string{}, next: map[*Subnet]netip.Addr{}}
 	for _, name := range sortedKeys(b.spec.Instances) {
 		path := b.at("instances", name)
 		b.hostName(path, name)
 		instance := &Instance{Name: name, ID: b.id("i", "instances", name), VPC: b.vpc}
 		specs, paths := b.interfaceSpecs(path, b.spec.Instances[name])
 		for i, spec := range specs {
-			instance.Interfaces = append(instance.Interfaces, b.networkInterface(instance, i, paths[i], spec, &p))
+			instance.Interfaces = append(instance.Interfaces, b.networkInterface(instance, i, paths[i], spec))
 		}
 		b.sameZone(instance, paths)
 		b.vpc.Instances = append(b.vpc.Instances, instance)
 	}
-	for _, want := range p.wanted {
-		b.placeNext(want, &p)
+}
+
+// placeAutomatic chooses the private addresses that the file leaves to the simulator.
+func (b *vpcBuilder) placeAutomatic() {
+	for _, want := range b.placement.wanted {
+		b.placeNext(want)
+	}
+	for _, want := range b.ipv6.wanted {
+		b.placeNextIPv6(want)
 	}
 }
 
@@ -43,31 +52,38 @@ func (b *vpcBuilder) interfaceSpecs(path string, spec InstanceSpec) (specs []Int
 }
 
 // networkInterface resolves one interface but for an address the simulator is to choose.
-func (b *vpcBuilder) networkInterface(of *Instance, index int, path string, spec InterfaceSpec, p *placement) *NetworkInterface {
+func (b *vpcBuilder) networkInterface(of *Instance, index int, path string, spec InterfaceSpec) *NetworkInterface {
 	eni := &NetworkInterface{
-		ID: b.id("eni", "instances", of.Name, item("interfaces", index)), Index: index, Instance: of, SourceDestCheck: true,
+		ID: b.id("eni", "instances", of.Name, item("interfaces", index)), Index: index, Instance: of,
+		SourceDestCheck: spec.SourceDestCheck == nil || *spec.SourceDestCheck,
+		Tracking:        b.tracking(join(path, "connection_tracking"), spec.ConnectionTracking),
 	}
 	eni.MAC = mac(eni.ID)
-	if eni.Subnet = b.subnet(spec.Subnet); spec.Subnet == "" {
-		b.errorf(join(path, "subnet"), "missing; name a subnet of %s", b.path)
-	} else if eni.Subnet == nil {
+	eni.Subnet = b.subnetNamed(join(path, "subnet"), spec.Subnet)
+	eni.Addresses = make([]netip.Addr, 1+len(spec.SecondaryAddresses))
+	b.assign(eni.Subnet, join(path, "address"), cmp.Or(spec.Address, "auto"), &eni.Addresses[0])
+	for i, text := range spec.SecondaryAddresses {
+		eni.Addresses[1+i] = b.placeWritten(eni.Subnet, item(join(path, "secondary_addresses"), i), text)
+	}
+	b.placeIPv6(eni, join(path, "ipv6_addresses"), spec.IPv6Addresses)
+	b.interfaceGroups(eni, join(path, "security_groups"), spec.SecurityGroups)
+	b.publicIP(join(path, "public_ip"), spec.PublicIP, func(a netip.Addr) { eni.PublicIP = a })
+	return eni
+}
+
+// subnetNamed returns the subnet of the VPC that something stands in, or nil after saying what is wrong with its name.
+func (b *vpcBuilder) subnetNamed(at, name string) *Subnet {
+	s := b.subnet(name)
+	if name == "" {
+		b.errorf(at, "missing; name a subnet of %s", b.path)
+	} else if s == nil {
 		var names []string
 		for _, s := range b.vpc.Subnets {
 			names = append(names, s.Name)
 		}
-		b.errorf(join(path, "subnet"), "%s", b.noSuch("subnet", spec.Subnet, b.path, names))
+		b.errorf(at, "%s", b.noSuch("subnet", name, b.path, names))
 	}
-	if spec.Address != "" {
-		b.placeWritten(eni, join(path, "address"), spec.Address, p)
-	} else {
-		eni.Addresses = []netip.Addr{{}}
-		p.wanted = append(p.wanted, wantedAddress{eni, join(path, "address")})
-	}
-	for i, text := range spec.SecondaryAddresses {
-		b.placeWritten(eni, item(join(path, "secondary_addresses"), i), text, p)
-	}
-	b.publicIP(eni, join(path, "public_ip"), spec.PublicIP)
-	return eni
+	return s
 }
 
 // sameZone checks that the subnets of all interfaces lie in one Availability Zone, the instance's own (using-eni).
@@ -81,42 +97,52 @@ func (b *vpcBuilder) sameZone(of *Instance, paths []string) {
 	}
 }
 
-// placement is which private addresses of a VPC are taken, and which interfaces still want one.
+// placement is which private addresses of a VPC are taken in one IP version, and who still wants one.
 type placement struct {
 	owner  map[netip.Addr]string  // address -> path that has it
-	wanted []wantedAddress        // in name order
+	wanted []wantedAddress        // instances by name, then NAT gateways, then transit gateway attachments
 	next   map[*Subnet]netip.Addr // where the search for a free address goes on
 }
 
 type wantedAddress struct {
-	eni  *NetworkInterface
-	path string
+	subnet *Subnet
+	to     *netip.Addr
+	path   string
 }
 
-// placeWritten gives an interface an address that the file writes.
-func (b *vpcBuilder) placeWritten(eni *NetworkInterface, at, text string, p *placement) {
-	a, ok := b.address(at, text)
-	eni.Addresses = append(eni.Addresses, a)
-	if !ok {
+// assign gives something in a subnet an address that the file writes, or the promise of one if it says auto.
+func (b *vpcBuilder) assign(s *Subnet, at, text string, to *netip.Addr) {
+	if text == "auto" {
+		b.placement.wanted = append(b.placement.wanted, wantedAddress{s, to, at})
 		return
 	}
-	if s := eni.Subnet; s != nil && s.CIDR.IsValid() {
+	*to = b.placeWritten(s, at, text)
+}
+
+// placeWritten takes an address that the file writes. It returns the zero Addr if it is none.
+func (b *vpcBuilder) placeWritten(s *Subnet, at, text string) netip.Addr {
+	a, ok := b.address(at, text)
+	if !ok {
+		return a
+	}
+	if s != nil && s.CIDR.IsValid() {
 		if !s.CIDR.Contains(a) {
 			b.errorf(at, "%s is outside subnet %s (%s)", a, s.Name, s.CIDR)
 		} else if why := reserved(a, s.CIDR); why != "" {
 			b.errorf(at, "%s is %s of subnet %s, which AWS reserves", a, why, s.Name)
 		}
 	}
-	if before, taken := p.owner[a]; taken {
+	if before, taken := b.placement.owner[a]; taken {
 		b.errorf(at, "%s is taken by %s", a, b.place(before))
-		return
+		return a
 	}
-	p.owner[a] = at
+	b.placement.owner[a] = at
+	return a
 }
 
-// placeNext gives an interface the lowest free address of its subnet.
-func (b *vpcBuilder) placeNext(want wantedAddress, p *placement) {
-	s := want.eni.Subnet
+// placeNext fulfils a promise with the lowest free address of the subnet.
+func (b *vpcBuilder) placeNext(want wantedAddress) {
+	s, p := want.subnet, &b.placement
 	if s == nil || !s.CIDR.IsValid() {
 		return // said already
 	}
@@ -127,7 +153,7 @@ func (b *vpcBuilder) placeNext(want wantedAddress, p *placement) {
 	for last := lastAddress(s.CIDR); a != last; a = a.Next() {
 		if _, taken := p.owner[a]; !taken {
 			p.owner[a], p.next[s] = want.path, a.Next()
-			want.eni.Addresses[0] = a
+			*want.to = a
 			return
 		}
 	}

@@ -1,21 +1,25 @@
 package topology
 
+import "strings"
+
 // numbers judges how many things there are against the quotas, before anything looks into them: a list that is too long
 // is the one problem worth telling, and no later step need fear its length. It reports whether all is well.
 func (r *resolver) numbers() bool {
-	before, endpoints := len(r.errs), 0
+	before, endpoints, groups := len(r.errs), 0, 0
 	for _, name := range sortedKeys(r.spec.VPCs) {
 		path, spec := join("vpcs", name), r.spec.VPCs[name]
 		r.secondaryCIDRs(path, len(spec.SecondaryCIDRs))
 		r.quota(join(path, "subnets"), len(spec.Subnets), r.limits.SubnetsPerVPC, "subnets in a VPC")
 		r.quota(join(path, "route_tables"), len(tableNames(spec)), r.limits.RouteTablesPerVPC, "route tables in a VPC, the main one too")
 		for _, table := range sortedKeys(spec.RouteTables) {
-			r.quota(join(join(join(path, "route_tables"), table), "routes"), len(spec.RouteTables[table].Routes),
-				r.limits.RoutesPerTable, "routes in a table")
+			r.routeNumbers(join(join(join(path, "route_tables"), table), "routes"), spec.RouteTables[table].Routes)
 		}
+		r.aclNumbers(path, spec.NetworkACLs)
 		endpoints += len(spec.Endpoints)
+		groups += len(withDefault(spec.SecurityGroups))
 	}
 	r.quota("vpcs", endpoints, r.limits.EndpointsPerRegion, "gateway endpoints in the region")
+	r.quota("vpcs", groups, r.limits.GroupsPerRegion, "security groups in the region, the default ones too")
 	customers := 0
 	for _, name := range sortedKeys(r.spec.PrefixLists) {
 		if _, ok := managed(r.net.Region, name); !ok {
@@ -30,6 +34,18 @@ func (r *resolver) numbers() bool {
 		r.quota("prefix_lists", customers, r.limits.CustomerPrefixLists, "customer-managed prefix lists")
 	}
 	return len(r.errs) == before
+}
+
+// routeNumbers counts the routes of each IP version (aws-semantics 1.6).
+func (r *resolver) routeNumbers(path string, routes []RouteSpec) {
+	six := 0
+	for _, route := range routes {
+		if strings.Contains(route.Destination, ":") {
+			six++
+		}
+	}
+	r.quota(path, len(routes)-six, r.limits.RoutesPerTable, "routes in a table")
+	r.quota(path, six, r.limits.RoutesPerTable, "IPv6 routes in a table")
 }
 
 func (r *resolver) secondaryCIDRs(path string, n int) {

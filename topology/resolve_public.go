@@ -2,20 +2,20 @@ package topology
 
 import "net/netip"
 
-// autoAddress is an interface whose public address the simulator is to choose.
+// autoAddress is a public address that the simulator is to choose.
 type autoAddress struct {
-	eni  *NetworkInterface
+	set  func(netip.Addr)
 	path string
 }
 
-// publicIP resolves an interface's public address, or notes that one is to be chosen.
-func (r *resolver) publicIP(eni *NetworkInterface, path, text string) {
+// publicIP resolves a public address, or notes that one is to be chosen.
+func (r *resolver) publicIP(path, text string, set func(netip.Addr)) {
 	switch text {
 	case "":
 	case "auto":
-		r.auto = append(r.auto, autoAddress{eni, path})
+		r.auto = append(r.auto, autoAddress{set, path})
 	default:
-		eni.PublicIP = r.publicAddress(path, text)
+		set(r.publicAddress(path, text))
 	}
 }
 
@@ -43,7 +43,7 @@ func (r *resolver) publicAddress(path, text string) netip.Addr {
 }
 
 // publicAddresses chooses the automatic public addresses: the lowest free ones of the documentation ranges, in the order
-// of the names of VPCs and instances.
+// of the names of VPCs and instances, then of VPCs and NAT gateways.
 func (r *resolver) publicAddresses() {
 	pool, a := 0, autoPublic[0].Addr()
 	free := func() bool {
@@ -66,7 +66,7 @@ func (r *resolver) publicAddresses() {
 			return
 		}
 		r.public[a] = want.path
-		want.eni.PublicIP = a
+		want.set(a)
 	}
 }
 
@@ -77,6 +77,7 @@ func (r *resolver) internetHosts() {
 		r.hostName(path, name)
 		host := &InternetHost{Name: name, ID: id("host", idPath("internet.hosts", name))}
 		host.Address = r.publicAddress(join(path, "address"), r.spec.Internet.Hosts[name].Address)
+		host.IPv6Address = r.hostIPv6(join(path, "ipv6_address"), r.spec.Internet.Hosts[name].IPv6Address)
 		r.net.InternetHosts = append(r.net.InternetHosts, host)
 	}
 }

@@ -84,7 +84,7 @@ func (b *vpcBuilder) routes() {
 		seen := map[string]string{} // destination -> path of its route
 		for i, spec := range b.spec.RouteTables[t.Name].Routes {
 			path := item(b.at("route_tables", t.Name, "routes"), i)
-			route, ok := b.route(path, spec)
+			route, ok := b.route(t, path, spec)
 			if !ok {
 				continue
 			}
@@ -106,23 +106,33 @@ func (r *Route) destination() string {
 	return r.Destination.String()
 }
 
-// route resolves one static route; it reports false if its destination means nothing.
-func (b *vpcBuilder) route(path string, spec RouteSpec) (*Route, bool) {
+// route resolves one static route of a table; it reports false if its destination means nothing.
+func (b *vpcBuilder) route(t *RouteTable, path string, spec RouteSpec) (*Route, bool) {
 	route := &Route{State: RouteState(cmp.Or(spec.State, string(RouteActive)))}
 	if route.State != RouteActive && route.State != RouteBlackhole {
 		b.errorf(join(path, "state"), "%s is neither active nor blackhole", shown(spec.State))
 	}
-	b.target(route, join(path, "target"), spec.Target)
+	meant := b.target(t, route, join(path, "target"), spec.Target)
 	at := join(path, "destination")
 	if !strings.Contains(spec.Destination, "/") && spec.Destination != "" && !isAddress(spec.Destination) {
-		return route, b.listDestination(route, at, spec.Destination)
-	}
-	p, ok := b.cidr(at, spec.Destination)
-	if ok {
+		if !b.listDestination(route, at, spec.Destination) {
+			return route, false
+		}
+	} else if p, ok := b.eitherCIDR(at, spec.Destination); ok {
 		route.Destination = p
-		b.checkDestination(route, at)
+	} else {
+		return route, false
 	}
-	return route, ok
+	switch {
+	case t.Edge:
+		b.checkEdge(route, path, meant)
+	case route.PrefixList == nil:
+		b.checkDestination(route, at, meant)
+	}
+	if meant {
+		b.checkFamily(route, join(path, "target"))
+	}
+	return route, true
 }
 
 func (b *vpcBuilder) listDestination(route *Route, at, text string) bool {
@@ -139,59 +149,17 @@ func (b *vpcBuilder) listDestination(route *Route, at, text string) bool {
 	return true
 }
 
-// checkDestination judges a CIDR destination against what AWS keeps for itself and for the VPC (aws-semantics 1.2, 1.3).
-func (b *vpcBuilder) checkDestination(route *Route, at string) {
-	p := route.Destination
-	if inside(p, awsReserved) {
-		b.errorf(at, "%s lies in %s, where AWS allows no routes", p, awsReserved)
-	}
-	cidr, local := insideAny(p, b.vpc.CIDRs)
-	switch {
-	case !local:
-	case p == cidr:
-		b.errorf(at, "%s is the VPC's own CIDR, whose local route is implied; remove this one", p)
-	case !b.limits.MoreSpecificThanLocal:
-		b.errorf(at, "%s lies inside the VPC's %s, and %s had no routes more specific than the local one", p, cidr, b.net.Preset)
-	case !slices.ContainsFunc(b.vpc.Subnets, func(s *Subnet) bool { return s.CIDR == p }):
-		b.errorf(at, "%s lies inside the VPC's %s; such a route must lead to the CIDR of a whole subnet", p, cidr)
-	case route.InternetGateway != nil || route.State == RouteActive:
-		b.errorf(at, "%s lies inside the VPC's %s; such a route can lead to a NAT gateway, network interface or Gateway Load Balancer endpoint only", p, cidr)
-	}
-}
-
-// target resolves what a route leads to. A blackhole may name anything, also what is no longer there.
-func (b *vpcBuilder) target(route *Route, at, text string) {
-	route.Target = text
-	igw := b.vpc.InternetGateway
-	endpoint := b.endpoint(text)
-	_, nat := b.spec.NATGateways[text]
-	switch {
-	case text == "":
-		b.errorf(at, "missing; name the internet gateway")
-	case text == "local":
-		b.errorf(at, "local routes are implied, one per CIDR of the VPC; remove this one")
-	case igw != nil && (text == igw.Name || text == igw.ID):
-		route.InternetGateway, route.Target = igw, igw.ID
-	case endpoint != nil && route.State == RouteActive:
-		// aws-semantics 2.4: AWS refuses to create or replace a route to a gateway endpoint by hand.
-		b.errorf(at, "%s is an endpoint, whose routes are its own; add the table to %s", shown(text), b.at("endpoints", endpoint.Name, "route_tables"))
-	case endpoint != nil:
-		route.Endpoint, route.Target = endpoint, endpoint.ID
-	case nat, route.State == RouteBlackhole:
-	case igw == nil:
-		b.errorf(at, "no gateway %s: %s has none; add internet_gateway: %s, or write state: blackhole if it is gone", shown(text), b.path, shown(text))
-	default:
-		b.errorf(at, "%s", b.noSuch("gateway", text, b.path, []string{igw.Name}))
-	}
-}
-
-// routeQuota counts the routes of every table, endpoint routes too, a prefix list by its weight (aws-semantics 1.6).
+// routeQuota counts the IPv4 routes of every table, endpoint routes too, a prefix list by its weight (aws-semantics 1.6). IPv6
+// routes have a quota of their own, which numbers has judged.
 func (b *vpcBuilder) routeQuota() {
 	for _, t := range b.vpc.RouteTables {
 		n := 0
 		for _, route := range t.Routes {
-			if n++; route.PrefixList != nil {
-				n += route.PrefixList.Weight - 1
+			switch {
+			case route.PrefixList != nil:
+				n += route.PrefixList.Weight
+			case route.Destination.Addr().Is4():
+				n++
 			}
 		}
 		b.quota(b.at("route_tables", t.Name), n, b.limits.RoutesPerTable, "routes in a table, a prefix list counting by its weight")

@@ -6,7 +6,9 @@ import (
 	"strings"
 )
 
-// vpcs resolves every VPC with what is in it. Public addresses come later, when all explicit ones are known.
+// vpcs resolves every VPC with what is in it and between them. What a route may lead to comes before any route; addresses
+// that the file writes come before those the simulator chooses, and among these the instances' come first, so that a
+// gateway added to a lab moves nobody. Public addresses come later, when all explicit ones are known.
 func (r *resolver) vpcs() {
 	for i, name := range sortedKeys(r.spec.VPCs) {
 		path := join("vpcs", name)
@@ -16,17 +18,35 @@ func (r *resolver) vpcs() {
 			vpc: &VPC{Name: name, ID: id("vpc", idPath("vpcs", name)), Realm: uint32(i + 1)},
 		}
 		b.cidrs()
+		b.ipv6CIDR()
 		b.internetGateway()
+		b.securityGroups()
+		b.networkACLs()
 		b.subnets()
+		b.subnetsIPv6()
+		b.subnetACLs()
 		b.routeTables()
 		b.associations()
-		b.targetNames()
 		b.endpoints()
+		b.instances()
+		r.net.VPCs = append(r.net.VPCs, b.vpc)
+		r.builders = append(r.builders, b)
+	}
+	r.targetNames()
+	for _, b := range r.builders {
+		b.natGateways()
+	}
+	r.peerings()
+	r.transitGateways()
+	for _, b := range r.builders {
+		b.placeAutomatic()
+		b.targets = b.routeTargets()
+	}
+	for _, b := range r.builders {
+		b.edgeTable()
 		b.routes()
 		b.endpointRoutes()
 		b.routeQuota()
-		b.instances()
-		r.net.VPCs = append(r.net.VPCs, b.vpc)
 	}
 }
 
@@ -36,6 +56,10 @@ type vpcBuilder struct {
 	path string // vpcs.NAME
 	spec VPCSpec
 	vpc  *VPC
+
+	placement placement        // of IPv4 addresses
+	ipv6      placement        // of IPv6 addresses
+	targets   map[string]Route // by the names and ids that a route may call its target, as routes without destination
 }
 
 // at returns the path of something in the VPC.
@@ -124,28 +148,10 @@ func (b *vpcBuilder) internetGateway() {
 	if name := b.spec.InternetGateway; name != "" {
 		b.vpc.InternetGateway = &InternetGateway{Name: name, ID: b.id("igw", "internet_gateway", name), VPC: b.vpc}
 	}
-}
-
-// targetNames checks that a name means one thing as the target of a route.
-func (b *vpcBuilder) targetNames() {
-	taken := map[string]string{}
-	claim := func(path, name string) {
-		b.name(path, name)
-		if name == "local" {
-			b.errorf(path, "local is the name of the implied route's target; choose another")
+	if name := b.spec.EgressOnlyGateway; name != "" {
+		if !b.limits.IPv6 {
+			b.errorf(b.at("egress_only_internet_gateway"), "%s had no IPv6 in a VPC: it came in December 2016", b.net.Preset)
 		}
-		if before, twice := taken[name]; twice {
-			b.errorf(path, "the name %s is taken by %s; what a route may name as its target has a name of its own", shown(name), b.place(before))
-		}
-		taken[name] = path
-	}
-	if b.spec.InternetGateway != "" {
-		claim(b.at("internet_gateway"), b.spec.InternetGateway)
-	}
-	for _, name := range sortedKeys(b.spec.Endpoints) {
-		claim(b.at("endpoints", name), name)
-	}
-	for _, name := range sortedKeys(b.spec.NATGateways) {
-		claim(b.at("nat_gateways", name), name)
+		b.vpc.EgressOnly = &EgressOnlyGateway{Name: name, ID: b.id("eigw", "egress_only_internet_gateway", name), VPC: b.vpc}
 	}
 }

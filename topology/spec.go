@@ -1,16 +1,21 @@
 package topology
 
+import "time"
+
 // Spec is a topology file as written. Its keys are the YAML keys; maps are keyed by the user's friendly names, which
 // become Name tags, and from which the stable AWS-style ids are derived ([Network]).
 //
 // The doc tag of a field is its description in the published JSON schema ([Schema]), the enum tag the only texts it takes,
 // and the required tag says that leaving it out is always wrong.
 type Spec struct {
-	Name        string                    `yaml:"name" doc:"name of the lab; letters, digits and dashes"`
-	Region      string                    `yaml:"region" doc:"AWS region, for example us-east-1" required:"true"`
-	Preset      string                    `yaml:"preset" doc:"which facts of AWS apply: launch2015, capture2018 or current (default)" enum:"launch2015,capture2018,current"`
-	VPCs        map[string]VPCSpec        `yaml:"vpcs" doc:"the VPCs by name" required:"true"`
-	Peerings    map[string]PeeringSpec    `yaml:"peerings" doc:"VPC peering connections by name"`
+	Name     string                 `yaml:"name" doc:"name of the lab; letters, digits and dashes"`
+	Region   string                 `yaml:"region" doc:"AWS region, for example us-east-1" required:"true"`
+	Preset   string                 `yaml:"preset" doc:"which facts of AWS apply: launch2015, capture2018 or current (default)" enum:"launch2015,capture2018,current"`
+	VPCs     map[string]VPCSpec     `yaml:"vpcs" doc:"the VPCs by name" required:"true"`
+	Peerings map[string]PeeringSpec `yaml:"peerings" doc:"VPC peering connections by name"`
+
+	TransitGateways map[string]TransitGatewaySpec `yaml:"transit_gateways" doc:"transit gateways by name"`
+
 	PrefixLists map[string]PrefixListSpec `yaml:"prefix_lists" doc:"customer-managed prefix lists by name, or replaced contents of an AWS-managed one by its id or name"`
 	Internet    InternetSpec              `yaml:"internet" doc:"what lies beyond the internet gateways"`
 	S3          S3Spec                    `yaml:"s3" doc:"the simulated Amazon S3 service"`
@@ -18,24 +23,28 @@ type Spec struct {
 
 // VPCSpec is one VPC. A name is unique among the things of its VPC that a route may name as its target.
 type VPCSpec struct {
-	CIDR            string                       `yaml:"cidr" doc:"the primary IPv4 CIDR, /16 to /28" required:"true"`
-	SecondaryCIDRs  []string                     `yaml:"secondary_cidrs" doc:"further IPv4 CIDRs"`
-	InternetGateway string                       `yaml:"internet_gateway" doc:"name of the attached internet gateway; none if left out"`
-	Subnets         map[string]SubnetSpec        `yaml:"subnets" doc:"subnets by name"`
-	RouteTables     map[string]RouteTableSpec    `yaml:"route_tables" doc:"route tables by name; a main table with only the local route is added if none is marked main"`
-	Endpoints       map[string]EndpointSpec      `yaml:"endpoints" doc:"gateway endpoints by name"`
-	NATGateways     map[string]NATGatewaySpec    `yaml:"nat_gateways" doc:"NAT gateways by name"`
-	SecurityGroups  map[string]SecurityGroupSpec `yaml:"security_groups" doc:"security groups by name"`
-	NetworkACLs     map[string]NetworkACLSpec    `yaml:"network_acls" doc:"network ACLs by name"`
-	Instances       map[string]InstanceSpec      `yaml:"instances" doc:"instances by name"`
+	CIDR              string                       `yaml:"cidr" doc:"the primary IPv4 CIDR, /16 to /28" required:"true"`
+	SecondaryCIDRs    []string                     `yaml:"secondary_cidrs" doc:"further IPv4 CIDRs"`
+	IPv6CIDR          string                       `yaml:"ipv6_cidr" doc:"the IPv6 CIDR, a /56; none if left out"`
+	InternetGateway   string                       `yaml:"internet_gateway" doc:"name of the attached internet gateway; none if left out"`
+	EgressOnlyGateway string                       `yaml:"egress_only_internet_gateway" doc:"name of the egress-only internet gateway, which is for IPv6; none if left out"`
+	EdgeRouteTable    string                       `yaml:"edge_route_table" doc:"route table associated with the internet gateway itself: it decides where what comes in from the internet goes (gateway route table)"`
+	Subnets           map[string]SubnetSpec        `yaml:"subnets" doc:"subnets by name"`
+	RouteTables       map[string]RouteTableSpec    `yaml:"route_tables" doc:"route tables by name; a main table with only the local route is added if none is marked main"`
+	Endpoints         map[string]EndpointSpec      `yaml:"endpoints" doc:"gateway endpoints by name"`
+	NATGateways       map[string]NATGatewaySpec    `yaml:"nat_gateways" doc:"NAT gateways by name"`
+	SecurityGroups    map[string]SecurityGroupSpec `yaml:"security_groups" doc:"security groups by name"`
+	NetworkACLs       map[string]NetworkACLSpec    `yaml:"network_acls" doc:"network ACLs by name"`
+	Instances         map[string]InstanceSpec      `yaml:"instances" doc:"instances by name"`
 }
 
 // SubnetSpec is one subnet.
 type SubnetSpec struct {
 	CIDR       string `yaml:"cidr" doc:"IPv4 CIDR inside the VPC, /16 to /28" required:"true"`
+	IPv6CIDR   string `yaml:"ipv6_cidr" doc:"IPv6 CIDR inside the VPC's, a /64; none if left out"`
 	AZ         string `yaml:"az" doc:"Availability Zone (default: the region's first)"`
 	RouteTable string `yaml:"route_table" doc:"explicitly associated route table (default: the VPC's main table)"`
-	NetworkACL string `yaml:"network_acl" doc:"associated network ACL (default: the VPC's default ACL, which allows everything)"`
+	NetworkACL string `yaml:"network_acl" doc:"associated network ACL (default: the VPC's default ACL)"`
 }
 
 // RouteTableSpec is one route table. The local routes are implied and may not be written.
@@ -46,8 +55,8 @@ type RouteTableSpec struct {
 
 // RouteSpec is one static route.
 type RouteSpec struct {
-	Destination string `yaml:"destination" doc:"IPv4 CIDR, or the id or name of a prefix list" required:"true"`
-	Target      string `yaml:"target" doc:"name of the internet gateway" required:"true"`
+	Destination string `yaml:"destination" doc:"IPv4 or IPv6 CIDR, or the id or name of a prefix list" required:"true"`
+	Target      string `yaml:"target" doc:"name of an internet gateway, egress-only internet gateway, NAT gateway, peering connection, transit gateway or instance (its primary network interface; INSTANCE/1 is its second one)" required:"true"`
 	State       string `yaml:"state" doc:"active (default), or blackhole if the target is no longer available" enum:"active,blackhole"`
 }
 
@@ -68,11 +77,14 @@ type InstanceSpec struct {
 // InterfaceSpec is one network interface.
 type InterfaceSpec struct {
 	Subnet             string   `yaml:"subnet" doc:"name of the subnet"`
-	Address            string   `yaml:"address" doc:"private IPv4 address (default: the next free one of the subnet)"`
+	Address            string   `yaml:"address" doc:"private IPv4 address (default auto: the next free one of the subnet)"`
 	SecondaryAddresses []string `yaml:"secondary_addresses" doc:"secondary private IPv4 addresses"`
+	IPv6Addresses      []string `yaml:"ipv6_addresses" doc:"IPv6 addresses of the subnet; auto for the next free one"`
 	PublicIP           string   `yaml:"public_ip" doc:"public IPv4 address mapped to the primary private address by the internet gateway; auto for one chosen by the simulator"`
 	SourceDestCheck    *bool    `yaml:"source_dest_check" doc:"false lets the interface send and receive packets that are not its own (default true)"`
-	SecurityGroups     []string `yaml:"security_groups" doc:"names of security groups"`
+	SecurityGroups     []string `yaml:"security_groups" doc:"names of security groups (default: the VPC's default group)"`
+
+	ConnectionTracking ConnectionTrackingSpec `yaml:"connection_tracking" doc:"idle time-outs of tracked connections"`
 }
 
 // PrefixListSpec is the contents of a prefix list.
@@ -88,7 +100,8 @@ type InternetSpec struct {
 
 // HostSpec is one host on the internet.
 type HostSpec struct {
-	Address string `yaml:"address" doc:"public IPv4 address" required:"true"`
+	Address     string `yaml:"address" doc:"public IPv4 address" required:"true"`
+	IPv6Address string `yaml:"ipv6_address" doc:"public IPv6 address; none if left out"`
 }
 
 // S3Spec is the simulated S3 service.
@@ -102,36 +115,87 @@ type BucketSpec struct {
 	Policy  any               `yaml:"policy" doc:"bucket policy document"`
 }
 
-// PeeringSpec is a VPC peering connection.
+// ConnectionTrackingSpec is the idle time-outs of an interface's connections (aws-semantics 6.3).
+type ConnectionTrackingSpec struct {
+	Nitro          string        `yaml:"nitro" doc:"generation of the instance's Nitro system, which decides the default: v6 means 350s for established TCP, anything before it 432000s" enum:"v5,v6"`
+	TCPEstablished time.Duration `yaml:"tcp_established" doc:"60s to 432000s"`
+	UDPStream      time.Duration `yaml:"udp_stream" doc:"of UDP with more than one request and one response; 60s to 180s (default 180s)"`
+	UDP            time.Duration `yaml:"udp" doc:"of UDP in one direction or with one request and one response; 30s to 60s (default 30s)"`
+}
+
+// PeeringSpec is a VPC peering connection. Routes of both VPCs may name it as their target.
 type PeeringSpec struct {
-	Requester string `yaml:"requester" doc:"name of a VPC"`
-	Accepter  string `yaml:"accepter" doc:"name of a VPC"`
+	Requester string `yaml:"requester" doc:"name of a VPC" required:"true"`
+	Accepter  string `yaml:"accepter" doc:"name of a VPC" required:"true"`
 }
 
 // NATGatewaySpec is a NAT gateway.
 type NATGatewaySpec struct {
-	Subnet   string `yaml:"subnet" doc:"name of the subnet"`
-	PublicIP string `yaml:"public_ip" doc:"Elastic IP"`
-	Private  bool   `yaml:"private" doc:"true for a private NAT gateway"`
+	Subnet             string        `yaml:"subnet" doc:"name of the subnet it stands in" required:"true"`
+	Private            bool          `yaml:"private" doc:"true for a private NAT gateway, which has no Elastic IP address"`
+	Address            string        `yaml:"address" doc:"primary private IPv4 address (default auto: the next free one of the subnet)"`
+	SecondaryAddresses []string      `yaml:"secondary_addresses" doc:"secondary private IPv4 addresses, up to 7; auto for the next free one"`
+	PublicIP           string        `yaml:"public_ip" doc:"Elastic IP of the primary address (default auto)"`
+	SecondaryPublicIPs []string      `yaml:"secondary_public_ips" doc:"Elastic IPs of the secondary addresses, which may then be left out; auto for one chosen by the simulator"`
+	Mapping            string        `yaml:"mapping" doc:"symmetric (default, as AWS): a public port per destination; eim: the same one for all destinations of a private address and port (RFC 4787)" enum:"symmetric,eim"`
+	IdleTimeout        time.Duration `yaml:"idle_timeout" doc:"after which an idle connection is forgotten (default 350s, as AWS)"`
 }
 
-// SecurityGroupSpec is a security group.
+// SecurityGroupSpec is a security group. AWS gives a new group no inbound rule and one that allows everything outbound.
 type SecurityGroupSpec struct {
-	Ingress []RuleSpec `yaml:"ingress" doc:"inbound rules"`
-	Egress  []RuleSpec `yaml:"egress" doc:"outbound rules"`
+	Description string     `yaml:"description" doc:"for people"`
+	Ingress     []RuleSpec `yaml:"ingress" doc:"inbound rules (default: none; of the group named default: everything from the group itself)"`
+	Egress      []RuleSpec `yaml:"egress" doc:"outbound rules (default: everything is allowed; write [] for none)"`
 }
 
-// NetworkACLSpec is a network ACL.
+// NetworkACLSpec is a network ACL. A list that is left out denies everything, as AWS's new ones do. The ACL named default
+// is that of the subnets that name none; if the file does not write it, it allows everything.
 type NetworkACLSpec struct {
-	Ingress []RuleSpec `yaml:"ingress" doc:"inbound rules"`
-	Egress  []RuleSpec `yaml:"egress" doc:"outbound rules"`
+	Ingress []ACLEntrySpec `yaml:"ingress" doc:"inbound entries"`
+	Egress  []ACLEntrySpec `yaml:"egress" doc:"outbound entries"`
 }
 
-// RuleSpec is one rule of a security group or a network ACL.
+// RuleSpec is one rule of a security group: what it allows.
 type RuleSpec struct {
-	Number   int    `yaml:"number" doc:"rule number (network ACLs)"`
-	Action   string `yaml:"action" doc:"allow or deny (network ACLs)"`
-	Protocol string `yaml:"protocol" doc:"tcp, udp, icmp, a number, or all"`
-	Ports    string `yaml:"ports" doc:"port or range, for example 443 or 1024-65535"`
-	Peer     string `yaml:"peer" doc:"CIDR, prefix list or security group"`
+	Protocol string `yaml:"protocol" doc:"tcp, udp, icmp, icmpv6, a number, or all" required:"true"`
+	Ports    string `yaml:"ports" doc:"destination port or range of tcp and udp, for example 443 or 1024-65535 (default: all)"`
+	ICMP     string `yaml:"icmp" doc:"type, or type/code, of icmp and icmpv6, for example 8 or 3/4 (default: all)"`
+	Peer     string `yaml:"peer" doc:"the other side: CIDR, address, prefix list, security group, or VPC/GROUP in a peered VPC" required:"true"`
+}
+
+// ACLEntrySpec is one entry of a network ACL.
+type ACLEntrySpec struct {
+	Number   int    `yaml:"number" doc:"1 to 32766; the lowest number that matches decides" required:"true"`
+	Action   string `yaml:"action" doc:"allow or deny" enum:"allow,deny" required:"true"`
+	Protocol string `yaml:"protocol" doc:"tcp, udp, icmp, icmpv6, a number, or all" required:"true"`
+	Ports    string `yaml:"ports" doc:"destination port or range of tcp and udp (default: all)"`
+	ICMP     string `yaml:"icmp" doc:"type, or type/code, of icmp and icmpv6 (default: all)"`
+	CIDR     string `yaml:"cidr" doc:"the other side: source inbound, destination outbound" required:"true"`
+}
+
+// TransitGatewaySpec is a transit gateway. Without route tables it has one, with which all attachments are associated and
+// to which all propagate, as AWS's default is.
+type TransitGatewaySpec struct {
+	Attachments map[string]TransitAttachmentSpec `yaml:"attachments" doc:"VPC attachments by name" required:"true"`
+	RouteTables map[string]TransitTableSpec      `yaml:"route_tables" doc:"transit gateway route tables by name"`
+}
+
+// TransitAttachmentSpec attaches a VPC.
+type TransitAttachmentSpec struct {
+	VPC     string   `yaml:"vpc" doc:"name of the VPC" required:"true"`
+	Subnets []string `yaml:"subnets" doc:"names of subnets of the VPC, one per Availability Zone; only senders in these zones reach the transit gateway" required:"true"`
+}
+
+// TransitTableSpec is a route table of a transit gateway.
+type TransitTableSpec struct {
+	Associations []string           `yaml:"associations" doc:"attachments whose traffic is looked up in this table; an attachment has one table"`
+	Propagations []string           `yaml:"propagations" doc:"attachments whose VPC CIDRs are routes of this table"`
+	Routes       []TransitRouteSpec `yaml:"routes" doc:"static routes, which win over propagated ones to the same destination"`
+}
+
+// TransitRouteSpec is a static route of a transit gateway.
+type TransitRouteSpec struct {
+	Destination string `yaml:"destination" doc:"IPv4 or IPv6 CIDR" required:"true"`
+	Attachment  string `yaml:"attachment" doc:"name of the attachment"`
+	Blackhole   bool   `yaml:"blackhole" doc:"true for a route that drops; instead of attachment"`
 }

@@ -36,7 +36,7 @@ Check       validate FILE          every error of a file, with its line
             schema                 JSON schema of the files
 Standing    up [FILE] | down       start and end a lab
 labs        exec INSTANCE -- CMD   run a command in an instance; shell INSTANCE for a shell
-            inspect [WHAT]         the state now: vpcs routes endpoints flows drops
+            inspect [WHAT]         the state now: vpcs routes sg acl nat endpoints flows …
             endpoint, route        change gateway endpoints and routes, and see what it cuts
             events [--follow]      changes, and the flows they cut, as JSON lines
 Machine     doctor                 what this machine can't do, and the cure

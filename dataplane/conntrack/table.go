@@ -2,173 +2,193 @@
 //
 // # State
 //
-// The table is cut into shards by a seeded hash of the flow's key; a shard is a mutex, an index from key to slot, and a slab
-// of pointer-free [Flow] slots. A flow is born by the first packet of a connection that passes an interface, is looked up by
-// every later one, and dies when it has been idle for too long, when it is closed and its port is used again, or when
-// its interface goes. Flows outlive snapshots: what a route change does to them is the caller's verdict (the dataplane
-// package), for which each flow keeps the target it took first and the generation it was last judged under.
+// A [Table] has one part for IPv4 and one for IPv6, which differ in their keys alone. Each is cut into shards by a seeded hash of the
+// flow's key. A shard is a mutex, an index from key to slot, slices of pointer-free [Flow] slots and their keys, a wheel that wakes
+// flows up when they may have been idle for too long, and queues of those that may be evicted.
+//
+// A flow is born by the first packet of a connection that passes an interface, is looked up by every later one, and dies when it
+// has been idle for too long, when it is closed and its port is used again, when its interface goes, or for want of room (see
+// [Config]). Flows outlive snapshots: what a route change or a rule change does to them is the caller's verdict (the dataplane package),
+// for which each flow keeps the target it took first and the generation it was last judged under.
 //
 // A flow that was cut stays as a tombstone, so that it cannot be resumed if the route flaps back; a fresh SYN on the same
 // ports opens a new flow in its place.
 //
-// Who may touch it: whoever holds the shard, for a few lines. No goroutine holds two shards.
+// Who may touch it: whoever holds the shard, for a few lines. No goroutine waits for a shard while it holds another.
 package conntrack
 
 import (
-	"math/rand/v2"
-	"sync"
+	"net/netip"
 
+	"vpcsim/dataplane/index"
 	"vpcsim/dataplane/packet"
 )
 
-const (
-	shardBits = 6
-	shards    = 1 << shardBits
-)
+const shards = 64 // of each family
 
-// Table holds the flows of one router. Make one with [New].
+// Config says how big a table may become.
+type Config struct {
+	// Capacity is how many flows there may be, IPv4 and IPv6 together; whichever shards they fall into, so many fit. When they are
+	// all there and none has been idle for too long, a new one takes the place of one that is no connection: of the oldest
+	// unfinished TCP handshake in its shard, else of the oldest flow that nobody answered, else of the connection
+	// closed longest ago, else of one of these in another shard. An established one never has to go.
+	Capacity int
+}
+
+// Stats counts what happened to a table's flows since it was made.
+type Stats struct {
+	Opened  uint64 // flows made
+	Expired uint64 // idle for longer than their time-outs
+	Evicted uint64 // forgotten before their time to make room
+	Refused uint64 // not made for want of room
+}
+
+func (s *Stats) add(o Stats) {
+	s.Opened += o.Opened
+	s.Expired += o.Expired
+	s.Evicted += o.Evicted
+	s.Refused += o.Refused
+}
+
+// Table holds the flows of one router. Make one with [New]. Its methods may be called by any goroutine that holds no shard.
 type Table struct {
-	seed   seed
-	shards [shards]Shard
+	seed index.Seed
+	v4   [shards]shard[key4]
+	v6   [shards]shard[key6]
+	room room
 }
 
-// Shard is one part of the table, held by the caller between [Table.Acquire] and [Shard.Release].
-type Shard struct {
-	seed     seed
-	capacity int
-
-	mu    sync.Mutex
-	hash  uint64  // guarded by mu; of the key that the shard is held for
-	index index   // guarded by mu
-	slab  []Flow  // guarded by mu
-	free  []int32 // guarded by mu; unused slots of slab
-
-	_ [64]byte // two workers in neighbouring shards should not share a cache line
-}
-
-// New returns a table for up to capacity flows, rounded up to a multiple of the number of shards. Memory is taken as flows
-// come: about 100 bytes each.
-func New(capacity int) *Table {
-	t := &Table{seed: seed{rand.Uint64(), rand.Uint64()}}
-	for i := range t.shards {
-		t.shards[i].seed = t.seed
-		t.shards[i].capacity = (capacity + shards - 1) / shards
+// New returns an empty table. Memory is taken as flows come, about 140 bytes each, and kept for others when they go.
+func New(c Config) *Table {
+	t := &Table{seed: index.NewSeed()}
+	t.room.capacity = int64(c.Capacity)
+	for i := range shards {
+		t.v4[i].start(&t.room, t.hash4)
+		t.v6[i].start(&t.room, t.hash6)
 	}
 	return t
 }
 
-// Acquire locks the shard that k belongs to, for looking k up.
-func (t *Table) Acquire(k Key) *Shard {
-	h := k.hash(t.seed)
-	s := &t.shards[h>>(64-shardBits)] // the index uses the low bits
-	s.mu.Lock()
-	s.hash = h
-	return s
+func (t *Table) hash4(k *key4) uint64 { return t.seed.Hash16((*[2]uint64)(k)) }
+func (t *Table) hash6(k *key6) uint64 { return t.seed.Hash40((*[5]uint64)(k)) }
+
+// Acquire locks the shard of the flow that packet p belongs to at the interface with number zone.
+func (t *Table) Acquire(zone uint32, p *packet.Packet, outbound bool) Held {
+	if outbound {
+		return t.acquire(p.Src, p.Dst, packRest(p.SrcPort, p.DstPort, zone, p.Protocol))
+	}
+	return t.acquire(p.Dst, p.Src, packRest(p.DstPort, p.SrcPort, zone, p.Protocol))
+}
+
+// AcquireTuple locks the shard of the flow k.
+func (t *Table) AcquireTuple(k Tuple) Held {
+	return t.acquire(k.Local.Addr(), k.Remote.Addr(), packRest(k.Local.Port(), k.Remote.Port(), k.Zone, k.Protocol))
+}
+
+func (t *Table) acquire(local, remote netip.Addr, rest uint64) Held {
+	if local.Is4() {
+		k := pack4(local, remote, rest)
+		h := t.hash4(&k)
+		return Held{v4: t.v4[shardOf(h)].acquire(k, h)}
+	}
+	k := pack6(local, remote, rest)
+	h := t.hash6(&k)
+	return Held{v6: t.v6[shardOf(h)].acquire(k, h)}
+}
+
+// shardOf takes bits of the hash that the index makes no use of.
+func shardOf(h uint64) uint64 { return h >> 51 % shards }
+
+// Held is the shard of one flow, locked from [Table.Acquire] until [Held.Release]. It belongs to the goroutine that acquired it, which
+// must not use the table otherwise meanwhile.
+type Held struct {
+	v4 *shard[key4] // one of the two is set: a call through an interface would cost every packet
+	v6 *shard[key6]
+}
+
+// Flow returns the flow that the shard was acquired for, or nil if there is none: one that has been idle for longer than its
+// time-out at the time now is gone.
+func (h *Held) Flow(now int64) *Flow {
+	if h.v4 != nil {
+		return h.v4.flow(now)
+	}
+	return h.v6.flow(now)
+}
+
+// Tuple names the flow that the shard was acquired for, whether it exists or not.
+func (h *Held) Tuple() Tuple {
+	if h.v4 != nil {
+		return h.v4.tuple()
+	}
+	return h.v6.tuple()
+}
+
+// Open makes the flow that packet p begins, in place of the one there was, and gives it the time-outs o. It returns nil if the
+// table is full and nothing can be evicted.
+func (h *Held) Open(p *packet.Packet, outbound bool, o Timeouts) *Flow {
+	if h.v4 != nil {
+		return h.v4.open(p, outbound, o)
+	}
+	return h.v6.open(p, outbound, o)
+}
+
+// See notes that p passed as part of f, which [Held.Flow] or [Held.Open] of h returned.
+func (h *Held) See(f *Flow, p *packet.Packet, outbound bool) {
+	if h.v4 != nil {
+		h.v4.see(f, p, outbound)
+		return
+	}
+	h.v6.see(f, p, outbound)
+}
+
+// Delete forgets the flow that the shard was acquired for, if there is one.
+func (h *Held) Delete() {
+	if h.v4 != nil {
+		h.v4.remove()
+		return
+	}
+	h.v6.remove()
 }
 
 // Release unlocks the shard; every *Flow got from it is invalid from here on.
-func (s *Shard) Release() { s.mu.Unlock() }
-
-// Find returns the flow with key k, which the shard was acquired for, or nil. It does not look at the clock: a flow that has been idle for too long is found
-// until something expires it.
-func (s *Shard) Find(k Key) *Flow {
-	if i, ok := s.index.find(s.slab, &k, s.hash); ok {
-		return &s.slab[i]
+func (h *Held) Release() {
+	if h.v4 != nil {
+		h.v4.unlock()
+		return
 	}
-	return nil
+	h.v6.unlock()
 }
 
-// Open makes the flow that packet p begins, with the key k that the shard was acquired for, replacing one with the same key. It returns nil if the table is full even after
-// idle flows are forgotten. The caller fills in Target, Generation, Path and Source.
-func (s *Shard) Open(k Key, p *packet.Packet, outbound bool) *Flow {
-	i, ok := s.index.find(s.slab, &k, s.hash)
-	if !ok {
-		if i, ok = s.slot(p.Time); !ok {
-			return nil
-		}
-		s.index.put(s.slab, s.seed, i, s.hash)
+// Each calls visit for every flow, holding the flow's shard and no other. visit may change the flow, returns whether it
+// stays, and must not use the table.
+func (t *Table) Each(visit func(Tuple, *Flow) (keep bool)) {
+	for _, p := range t.room.parts {
+		p.lock()
+		p.each(visit)
+		p.unlock()
 	}
-	f := &s.slab[i]
-	*f = Flow{used: true, Key: k, Opened: p.Time, Outbound: outbound, State: Established}
-	if p.Protocol == packet.TCP && p.TCPFlags&packet.SYN != 0 {
-		f.State = SynSent
-	}
-	f.see(p, outbound)
-	return f
 }
 
-// See notes that p passed as part of the flow.
-func (s *Shard) See(f *Flow, p *packet.Packet, outbound bool) { f.see(p, outbound) }
-
-// Delete forgets the flow.
-func (s *Shard) Delete(f *Flow) {
-	h := f.hash(s.seed)
-	i, _ := s.index.find(s.slab, &f.Key, h)
-	s.index.remove(s.slab, s.seed, i, h)
-	s.slab[i] = Flow{}
-	s.free = append(s.free, i)
-}
-
-func (s *Shard) slot(now int64) (int32, bool) {
-	if len(s.free) == 0 && len(s.slab) >= s.capacity {
-		s.expire(now)
-	}
-	if n := len(s.free); n > 0 {
-		i := s.free[n-1]
-		s.free = s.free[:n-1]
-		return i, true
-	}
-	if len(s.slab) >= s.capacity {
-		return 0, false
-	}
-	s.slab = append(s.slab, Flow{})
-	return int32(len(s.slab) - 1), true
-}
-
-func (s *Shard) expire(now int64) (n int) {
-	for i := range s.slab {
-		if f := &s.slab[i]; f.used && f.expired(now) {
-			s.Delete(f)
-			n++
-		}
-	}
-	return n
-}
-
-// Expire forgets the flows that have been idle for too long at the time now, and returns how many. It holds one shard at
-// a time.
+// Expire forgets the flows that have been idle for too long at the time now, and returns how many. The work is in proportion to
+// the flows whose time may have come; one may be up to a second late, which Held.Flow does not show. It holds one shard at a time.
 func (t *Table) Expire(now int64) (n int) {
-	for i := range t.shards {
-		s := &t.shards[i]
-		s.mu.Lock()
-		n += s.expire(now)
-		s.mu.Unlock()
+	for _, p := range t.room.parts {
+		p.lock()
+		n += p.expire(now)
+		p.unlock()
 	}
 	return n
-}
-
-// Each calls visit for every flow, holding the flow's shard. visit may change the flow and may delete it, and must not use
-// the table otherwise.
-func (t *Table) Each(visit func(*Shard, *Flow)) {
-	for i := range t.shards {
-		s := &t.shards[i]
-		s.mu.Lock()
-		for i := range s.slab {
-			if f := &s.slab[i]; f.used {
-				visit(s, f)
-			}
-		}
-		s.mu.Unlock()
-	}
 }
 
 // Len returns the number of flows, tombstones included.
-func (t *Table) Len() (n int) {
-	for i := range t.shards {
-		s := &t.shards[i]
-		s.mu.Lock()
-		n += s.index.used
-		s.mu.Unlock()
+func (t *Table) Len() int { return int(t.room.flows.Load()) }
+
+// Stats returns the sums over all shards.
+func (t *Table) Stats() (sum Stats) {
+	for _, p := range t.room.parts {
+		p.lock()
+		p.count(&sum)
+		p.unlock()
 	}
-	return n
+	return sum
 }

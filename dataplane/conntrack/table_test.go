@@ -1,11 +1,11 @@
 package conntrack
 
 import (
-	"math/rand/v2"
 	"net/netip"
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 
@@ -13,242 +13,186 @@ import (
 )
 
 var (
-	local  = netip.MustParseAddr("10.0.0.1")
-	remote = netip.MustParseAddr("52.216.0.1")
+	local   = netip.MustParseAddr("10.0.0.1")
+	remote  = netip.MustParseAddr("52.216.0.1")
+	local6  = netip.MustParseAddr("2600:1f16::1")
+	remote6 = netip.MustParseAddr("2001:db8::7")
 )
 
-func key(port uint16) Key { return NewKey(1, packet.TCP, local, remote, port, 80) }
-
-func tcp(flags uint8, at int64) *packet.Packet {
-	p := packet.New(128)
-	packet.BuildTCP(p, netip.AddrPortFrom(local, 1), netip.AddrPortFrom(remote, 80), flags, 1, 1, nil)
-	p.Time = at
-	return p
+// outward is a packet from an interface, of the given protocol and local port; flags are TCP's.
+func outward(protocol, flags uint8, port uint16, at int64) *packet.Packet {
+	return &packet.Packet{Src: local, Dst: remote, SrcPort: port, DstPort: 80, Protocol: protocol, TCPFlags: flags, Time: at}
 }
 
-func TestKeyKeepsApart(t *testing.T) {
-	base := NewKey(7, packet.TCP, local, remote, 1000, 80)
-	for name, other := range map[string]Key{
-		"two VPCs with the same addresses": NewKey(8, packet.TCP, local, remote, 1000, 80),
-		"two protocols":                    NewKey(7, packet.UDP, local, remote, 1000, 80),
-		"the two ends of one connection":   NewKey(7, packet.TCP, remote, local, 80, 1000),
-		"two local ports":                  NewKey(7, packet.TCP, local, remote, 1001, 80),
-		"two remote ports":                 NewKey(7, packet.TCP, local, remote, 1000, 81),
-	} {
-		if base == other {
-			t.Errorf("%s have one key", name)
-		}
-	}
-	if base.Realm() != 7 || base.Protocol() != packet.TCP || base.LocalAddr().String() != "10.0.0.1:1000" || base.RemoteAddr().String() != "52.216.0.1:80" {
-		t.Errorf("the key does not give back what it was made of: %+v", base)
-	}
+// turned is the packet in the other direction.
+func turned(p *packet.Packet) *packet.Packet {
+	q := *p
+	q.Src, q.Dst, q.SrcPort, q.DstPort = p.Dst, p.Src, p.DstPort, p.SrcPort
+	return &q
 }
 
-func TestTCPStates(t *testing.T) {
-	type segment struct {
-		flags    uint8
-		outbound bool
+// pass has p pass at zone 1 as the data plane does: it belongs to a flow or opens one. It tells whether there is room.
+func pass(t *Table, p *packet.Packet, outbound bool) bool {
+	h := t.Acquire(1, p, outbound)
+	defer h.Release()
+	if f := h.Flow(p.Time); f != nil {
+		h.See(f, p, outbound)
+		return true
 	}
-	const syn, ack, fin, rst = packet.SYN, packet.ACK, packet.FIN, packet.RST
-	for name, row := range map[string]struct {
-		segments []segment
-		want     State
-	}{
-		"a SYN alone is no connection":                   {[]segment{{syn, true}}, SynSent},
-		"a repeated SYN is no connection":                {[]segment{{syn, true}, {syn, true}}, SynSent},
-		"an answered SYN is half a connection":           {[]segment{{syn, true}, {syn | ack, false}}, SynReceived},
-		"the handshake makes a connection":               {[]segment{{syn, true}, {syn | ack, false}, {ack, true}}, Established},
-		"so does one from the far side":                  {[]segment{{syn, false}, {syn | ack, true}, {ack, false}}, Established},
-		"a connection may be met in its middle":          {[]segment{{ack, true}}, Established},
-		"a FIN from one side leaves it open":             {[]segment{{ack, true}, {fin | ack, true}, {ack, false}}, Established},
-		"a FIN from both sides closes it":                {[]segment{{ack, true}, {fin | ack, true}, {fin | ack, false}}, Closed},
-		"two FINs from one side do not":                  {[]segment{{ack, true}, {fin | ack, true}, {fin | ack, true}}, Established},
-		"a RST closes it":                                {[]segment{{ack, true}, {rst, false}}, Closed},
-		"the last ACK does not open a closed connection": {[]segment{{ack, true}, {rst, false}, {ack, true}}, Closed},
-		"a RST refuses a SYN":                            {[]segment{{syn, true}, {rst | ack, false}}, Closed},
+	return h.Open(p, outbound, Timeouts{}) != nil
+}
+
+// connect makes an established connection by the three segments of its handshake.
+func connect(t *Table, p *packet.Packet) bool {
+	syn, ack := *p, *p
+	syn.TCPFlags, ack.TCPFlags = packet.SYN, packet.ACK
+	answer := turned(p)
+	answer.TCPFlags = packet.SYN | packet.ACK
+	return pass(t, &syn, true) && pass(t, answer, false) && pass(t, &ack, true)
+}
+
+func TestFlowIsFoundWhicheverWayThePacketGoes(t *testing.T) {
+	for name, p := range map[string]*packet.Packet{
+		"IPv4": outward(packet.TCP, packet.SYN, 1000, 1),
+		"IPv6": {Src: local6, Dst: remote6, SrcPort: 1000, DstPort: 80, Protocol: packet.UDP, Time: 1},
+		"echo": {Src: local6, Dst: remote6, SrcPort: 7, DstPort: 7, Protocol: packet.ICMPv6, Time: 1},
+		"ESP":  {Src: local, Dst: remote, Protocol: 50, Time: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			table := New(64)
-			s := table.Acquire(key(1))
-			defer s.Release()
-			f := s.Open(key(1), tcp(row.segments[0].flags, 1), row.segments[0].outbound)
-			for _, seg := range row.segments[1:] {
-				s.See(f, tcp(seg.flags, 2), seg.outbound)
+			table := New(Config{Capacity: 10})
+			h := table.Acquire(7, p, true)
+			f := h.Open(p, true, Timeouts{})
+			f.Target = 99
+			want := Tuple{netip.AddrPortFrom(p.Src, p.SrcPort), netip.AddrPortFrom(p.Dst, p.DstPort), 7, p.Protocol}
+			if got := h.Tuple(); got != want {
+				t.Errorf("tuple %v, want %v", got, want)
 			}
-			if f.State != row.want {
-				t.Errorf("state %s, want %s", f.State, row.want)
+			h.Release()
+			h = table.Acquire(7, turned(p), false)
+			if f := h.Flow(1); f == nil || f.Target != 99 {
+				t.Errorf("the answer does not find the flow")
+			}
+			h.Release()
+			h = table.AcquireTuple(want)
+			if f := h.Flow(1); f == nil || f.Target != 99 {
+				t.Errorf("the tuple does not find the flow")
+			}
+			h.Release()
+			table.Each(func(got Tuple, f *Flow) bool {
+				if got != want || f.Target != 99 {
+					t.Errorf("Each shows %v, want %v", got, want)
+				}
+				return false
+			})
+			if table.Len() != 0 {
+				t.Error("the flow that should not be kept was kept")
 			}
 		})
 	}
 }
 
-func TestIdleFlowsAreForgotten(t *testing.T) {
-	table := New(1000)
-	open := func(port uint16, flags uint8) {
-		s := table.Acquire(key(port))
-		s.Open(key(port), tcp(flags, 0), true)
-		s.Release()
+func TestTuplesAreKeptApart(t *testing.T) {
+	tuple := func(zone uint32, protocol uint8, l, r netip.Addr, lp, rp uint16) Tuple {
+		return Tuple{netip.AddrPortFrom(l, lp), netip.AddrPortFrom(r, rp), zone, protocol}
 	}
-	open(1, packet.SYN)
-	open(2, packet.ACK)
-	open(3, packet.RST)
-	for _, row := range []struct {
-		after time.Duration
-		left  int
-	}{
-		{30 * time.Second, 3}, {31 * time.Second, 2}, {60 * time.Second, 2}, {61 * time.Second, 1}, {432_000 * time.Second, 1}, {432_001 * time.Second, 0},
+	mapped := func(a netip.Addr) netip.Addr { return netip.AddrFrom16(a.As16()) }
+	table := New(Config{Capacity: 10})
+	h := table.AcquireTuple(tuple(7, packet.TCP, local, remote, 1000, 80))
+	h.Open(outward(packet.TCP, packet.SYN, 1000, 1), true, Timeouts{})
+	h.Release()
+	for name, other := range map[string]Tuple{
+		"two interfaces with the same addresses": tuple(8, packet.TCP, local, remote, 1000, 80),
+		"two protocols":                          tuple(7, packet.UDP, local, remote, 1000, 80),
+		"the two ends of one connection":         tuple(7, packet.TCP, remote, local, 80, 1000),
+		"two local ports":                        tuple(7, packet.TCP, local, remote, 1001, 80),
+		"two remote ports":                       tuple(7, packet.TCP, local, remote, 1000, 81),
+		"IPv4 and IPv6":                          tuple(7, packet.TCP, mapped(local), mapped(remote), 1000, 80),
 	} {
-		table.Expire(int64(row.after))
-		if n := table.Len(); n != row.left {
-			t.Errorf("%v: %d flows left, want %d", row.after, n, row.left)
+		h := table.AcquireTuple(other)
+		if h.Flow(1) != nil {
+			t.Errorf("%s have one flow", name)
+		}
+		if h.Tuple() != other {
+			t.Errorf("%s: the key does not give back what it was made of: %v, want %v", name, h.Tuple(), other)
+		}
+		h.Release()
+	}
+}
+
+func TestSourceAddr(t *testing.T) {
+	f := Flow{}
+	for _, a := range []netip.Addr{{}, local, remote6, {}} {
+		if f.SetSource(a); f.SourceAddr() != a {
+			t.Errorf("%v, want %v", f.SourceAddr(), a)
 		}
 	}
 }
 
-func TestIdleTimesOfOtherProtocols(t *testing.T) {
-	for name, row := range map[string]struct {
-		protocol uint8
-		idle     time.Duration
-	}{
-		"UDP":           {packet.UDP, 180 * time.Second},
-		"ICMP":          {packet.ICMP, 30 * time.Second},
-		"anything else": {47, 600 * time.Second},
-	} {
-		table := New(64)
-		k := NewKey(1, row.protocol, local, remote, 0, 0)
-		s := table.Acquire(k)
-		s.Open(k, &packet.Packet{Protocol: row.protocol}, true)
-		s.Release()
-		if table.Expire(int64(row.idle)); table.Len() != 1 {
-			t.Errorf("%s: forgotten after %v already", name, row.idle)
-		}
-		if table.Expire(int64(row.idle) + 1); table.Len() != 0 {
-			t.Errorf("%s: not forgotten after more than %v", name, row.idle)
-		}
+func TestFlowFillsOneCacheLine(t *testing.T) {
+	if n := unsafe.Sizeof(Flow{}); n != 64 {
+		t.Errorf("%d bytes", n)
 	}
 }
 
-func TestFullTable(t *testing.T) {
-	table := New(shards) // one flow per shard
-	k := key(1)
-	s := table.Acquire(k)
-	require.NotNil(t, s.Open(k, tcp(packet.SYN, 0), true))
-	var second Key
-	for port := uint16(2); second == (Key{}) || second.hash(table.seed)>>(64-shardBits) != k.hash(table.seed)>>(64-shardBits); port++ {
-		second = key(port)
+func TestFreshFlowTakesThePlaceOfTheOldOne(t *testing.T) {
+	table := New(Config{Capacity: 1})
+	p := outward(packet.TCP, packet.RST, 1, 5)
+	h := table.Acquire(1, p, true)
+	defer h.Release()
+	h.Open(p, true, Timeouts{}).Target = 99
+	f := h.Open(outward(packet.TCP, packet.SYN, 1, 6), false, Timeouts{})
+	require.NotNil(t, f)
+	if f.Target != 0 || f.State != SynSent || f.Opened != 6 || f.Outbound || table.Len() != 1 {
+		t.Errorf("%+v, %d flows", f, table.Len())
 	}
-	s.hash = second.hash(table.seed)
-	if s.Open(second, tcp(packet.SYN, 1), true) != nil {
-		t.Error("more flows than the capacity")
+	h.Delete()
+	h.Delete()
+	if h.Flow(6) != nil || table.Len() != 0 {
+		t.Error("a deleted flow is there")
 	}
-	s.hash = k.hash(table.seed)
-	if s.Open(k, tcp(packet.SYN, 1), true) == nil {
-		t.Error("a flow cannot take its own place again")
-	}
-	s.hash = second.hash(table.seed)
-	if s.Open(second, tcp(packet.SYN, int64(2*time.Minute)), true) == nil {
-		t.Error("an idle flow is not forgotten for a new one")
-	}
-	s.Release()
-	s = table.Acquire(k)
-	if s.Find(k) != nil {
-		t.Error("the forgotten flow is still found")
-	}
-	s.Release()
 }
 
-// TestAgainstMap drives the table and a plain map with the same random operations.
-func TestAgainstMap(t *testing.T) {
-	table, gold := New(1<<16), map[Key]int64{}
-	rng := rand.New(rand.NewPCG(1, 2))
-	for i := range int64(50_000) {
-		k := key(uint16(rng.IntN(3000)))
-		s := table.Acquire(k)
-		f := s.Find(k)
-		if opened, ok := gold[k]; ok != (f != nil) || ok && f.Opened != opened {
-			t.Fatalf("step %d: found %v, want %v", i, f, ok)
-		}
-		switch {
-		case f == nil:
-			require.NotNil(t, s.Open(k, tcp(packet.ACK, i), true))
-			gold[k] = i
-		case rng.IntN(2) == 0:
-			s.Delete(f)
-			delete(gold, k)
-		}
-		s.Release()
+func TestEachSeesEveryFlowOnce(t *testing.T) {
+	table := New(Config{Capacity: 1000})
+	for port := range uint16(500) {
+		pass(table, outward(packet.UDP, 0, port, 1), true)
 	}
-	if table.Len() != len(gold) {
-		t.Errorf("%d flows, want %d", table.Len(), len(gold))
-	}
-	table.Each(func(_ *Shard, f *Flow) {
-		if gold[f.Key] != f.Opened {
-			t.Errorf("%v: opened %d, want %d", f.Key, f.Opened, gold[f.Key])
+	seen := map[uint16]bool{}
+	table.Each(func(k Tuple, f *Flow) bool {
+		if seen[k.Local.Port()] {
+			t.Errorf("port %d twice", k.Local.Port())
 		}
-		delete(gold, f.Key)
+		seen[k.Local.Port()] = true
+		return k.Local.Port()%2 == 0
 	})
-	if len(gold) != 0 {
-		t.Errorf("Each missed %d flows", len(gold))
+	if len(seen) != 500 || table.Len() != 250 {
+		t.Errorf("%d seen, %d left", len(seen), table.Len())
 	}
 }
 
 func TestManyGoroutines(t *testing.T) {
-	table := New(1 << 12)
+	table := New(Config{Capacity: 300})
 	var all sync.WaitGroup
 	for g := range uint16(8) {
 		all.Go(func() {
-			for i := range uint16(2000) {
-				k := key(i%256 + g)
-				s := table.Acquire(k)
-				if f := s.Find(k); f != nil {
-					s.See(f, tcp(packet.ACK, int64(i)), true)
-				} else {
-					s.Open(k, tcp(packet.SYN, int64(i)), true)
+			for i := range uint16(3000) {
+				p := outward(packet.TCP, packet.SYN, i%512+g, int64(i)*int64(time.Second)/50)
+				pass(table, p, true)
+				switch i % 100 {
+				case 0:
+					table.Expire(p.Time)
+				case 50:
+					table.Each(func(k Tuple, _ *Flow) bool { return k.Local.Port()%7 != 0 })
+				case 70:
+					connect(table, p)
 				}
-				s.Release()
 			}
 		})
 	}
 	all.Wait()
-}
-
-func TestLookupDoesNotAllocate(t *testing.T) {
-	table := New(64)
-	s := table.Acquire(key(1))
-	s.Open(key(1), tcp(packet.SYN, 0), true)
-	s.Release()
-	p := tcp(packet.ACK, 1)
-	if n := testing.AllocsPerRun(1000, func() {
-		s := table.Acquire(key(1))
-		s.See(s.Find(key(1)), p, true)
-		s.Release()
-	}); n != 0 {
-		t.Errorf("%v allocations", n)
-	}
-}
-
-// BenchmarkFind looks flows up at random in a table of the given size.
-func BenchmarkFind(b *testing.B) {
-	for _, n := range []int{1000, 100_000} {
-		b.Run(map[int]string{1000: "1k", 100_000: "100k"}[n], func(b *testing.B) {
-			table, keys := New(1<<20), make([]Key, n)
-			p := tcp(packet.ACK, 1)
-			for i := range keys {
-				keys[i] = NewKey(1, packet.TCP, local, remote, uint16(i), uint16(i>>16))
-				s := table.Acquire(keys[i])
-				s.Open(keys[i], p, true)
-				s.Release()
-			}
-			rand.Shuffle(n, func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
-			b.ReportAllocs()
-			for i := 0; b.Loop(); i++ {
-				k := keys[i%n]
-				s := table.Acquire(k)
-				if s.Find(k) == nil {
-					b.Fatal("lost")
-				}
-				s.Release()
-			}
-		})
+	n := 0
+	table.Each(func(Tuple, *Flow) bool { n++; return true })
+	if n != table.Len() || n > 300 {
+		t.Errorf("%d flows, and Len says %d", n, table.Len())
 	}
 }

@@ -1,10 +1,6 @@
 package conntrack
 
-import (
-	"time"
-
-	"vpcsim/dataplane/packet"
-)
+import "vpcsim/dataplane/packet"
 
 // State is where a TCP connection stands, in the kernel's words. Flows that are not TCP are Established until they idle out.
 type State uint8
@@ -22,59 +18,66 @@ func (s State) String() string {
 	return [...]string{"SYN_SENT", "SYN_RECV", "ESTABLISHED", "CLOSE"}[s&3]
 }
 
-// Idle time-outs. AWS documents 432,000 s for established TCP, 180 s for a UDP stream and 600 s for other protocols; the
-// others are undocumented and chosen (aws-semantics 6.3, sg-conntrack). UDP's shorter 30 s for one request and
-// one response comes with security groups, whose tracking it belongs to.
+// marks is what a flow's packets have shown so far.
+type marks uint8
+
 const (
-	idleTCP       = 432_000 * time.Second
-	idleHandshake = 60 * time.Second
-	idleClosed    = 30 * time.Second
-	idleUDP       = 180 * time.Second
-	idleICMP      = 30 * time.Second
-	idleOther     = 600 * time.Second
+	finLocal  marks = 1 << iota // a FIN came from the interface
+	finRemote                   // a FIN came from the far side
+	answered                    // a packet went against the direction of the first
+	second                      // there were two packets
+	streaming                   // there was more than one request and one response
 )
 
-// see updates the flow's TCP state from a segment that passed.
-func (f *Flow) see(p *packet.Packet, outbound bool) {
-	f.LastSeen = p.Time
+// begin sets the state that the first packet makes.
+func (f *Flow) begin(p *packet.Packet) {
+	f.State = Established
 	if p.Protocol != packet.TCP {
 		return
 	}
-	switch flags := p.TCPFlags; {
+	switch p.TCPFlags & (packet.SYN | packet.ACK) {
+	case packet.SYN:
+		f.State = SynSent
+	case packet.SYN | packet.ACK:
+		f.State = SynReceived
+	}
+	f.seeTCP(p.TCPFlags, f.Outbound)
+}
+
+// see updates the flow by a packet that follows the first.
+func (f *Flow) see(p *packet.Packet, outbound bool) {
+	f.LastSeen = max(f.LastSeen, p.Time)
+	if outbound != f.Outbound {
+		f.marks |= answered
+	}
+	if f.marks&(answered|second) == answered|second {
+		f.marks |= streaming
+	}
+	f.marks |= second
+	if p.Protocol == packet.TCP {
+		f.seeTCP(p.TCPFlags, outbound)
+	}
+}
+
+// seeTCP moves the state on. No one side can bring a connection about: it takes packets of both. Sequence numbers are not
+// watched, so any RST closes.
+func (f *Flow) seeTCP(flags uint8, outbound bool) {
+	switch {
 	case flags&packet.RST != 0:
 		f.State = Closed
 	case flags&packet.FIN != 0:
-		f.finLocal = f.finLocal || outbound
-		f.finRemote = f.finRemote || !outbound
-		if f.finLocal && f.finRemote {
+		if outbound {
+			f.marks |= finLocal
+		} else {
+			f.marks |= finRemote
+		}
+		if f.marks&(finLocal|finRemote) == finLocal|finRemote {
 			f.State = Closed
 		}
-	case flags&packet.ACK == 0 || f.State == Established || f.State == Closed:
-	case flags&packet.SYN != 0:
+	case flags&packet.ACK == 0 || f.marks&answered == 0:
+	case f.State == SynSent && flags&packet.SYN != 0:
 		f.State = SynReceived
-	default:
+	case f.State == SynReceived && flags&packet.SYN == 0:
 		f.State = Established
 	}
 }
-
-// idle returns how long the flow may be silent before it is forgotten. A tombstone lives as long as the connection
-// it stands for could have.
-func (f *Flow) idle() time.Duration {
-	switch f.Protocol() {
-	case packet.TCP:
-		switch f.State {
-		case SynSent, SynReceived:
-			return idleHandshake
-		case Closed:
-			return idleClosed
-		}
-		return idleTCP
-	case packet.UDP:
-		return idleUDP
-	case packet.ICMP:
-		return idleICMP
-	}
-	return idleOther
-}
-
-func (f *Flow) expired(now int64) bool { return now-f.LastSeen > int64(f.idle()) }

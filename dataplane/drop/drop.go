@@ -28,11 +28,31 @@ const (
 	EndpointSource
 	Spoofed
 
+	SecurityGroup
+	SecurityGroupEmpty
+	NetworkACL
+	NATProtocol
+	NATSource
+	IngressNoPublicIP
+	PeeringAddress
+	TransitNoRoute
+	TransitBlackhole
+	TransitZone
+
 	StaleFlow
+	StaleAddress
 	FlowTableFull
+	NATNoMapping
+	NATIdle
+	NATPorts
+	NATFragment
+	EgressOnly
+	ICMPNotTranslated
+	ICMPChecksum
+	MTUExceeded
+	Held
 	Malformed
 	TTLExpired
-	IPv6
 	NotUnicast
 	Loop
 	NoPort
@@ -81,11 +101,32 @@ var table = [reasons]row{
 	EndpointSource:        {"VPCE_GATEWAY_EGRESS_SOURCE_ADDRESS_RESTRICTION", "a gateway endpoint sends only from addresses of its prefix list", Accept},
 	Spoofed:               {"GATEWAY_REJECTS_SPOOFED_TRAFFIC", "the packet came to the gateway from where its source cannot be", Accept},
 
+	SecurityGroup:      {"ENI_SG_RULES_MISMATCH", "no rule of the interface's security groups allows the packet", Reject},
+	SecurityGroupEmpty: {"SG_HAS_NO_RULES", "the interface's security groups have no rule in this direction", Reject},
+	NetworkACL:         {"SUBNET_ACL_RESTRICTION", "the subnet's network ACL denies the packet", Reject},
+	NATProtocol:        {"PROTOCOL_RESTRICTION", "a NAT gateway carries only TCP, UDP and ICMP", Accept},
+	NATSource:          {"NGW_REQUIRES_SOURCE_IN_VPC", "a NAT gateway accepts only sources in its own VPC", Accept},
+	IngressNoPublicIP:  {"INGRESS_RTB_NO_PUBLIC_IP", "the gateway route table leads to a network interface without public IP address", Accept},
+	PeeringAddress:     {"PCX_REQUIRES_ADDRESS_IN_VPC_CIDR", "a peering connection carries only packets from one VPC's addresses to the other's", Accept},
+	TransitNoRoute:     {"TGW_RTB_NO_ROUTE_TO_TGW_ATTACHMENT", "the transit gateway's route table has no route to the destination", Accept},
+	TransitBlackhole:   {"TGW_RTB_BAD_STATE_ROUTE", "the transit gateway's best route is a blackhole", Accept},
+	TransitZone:        {"TGW_ROUTE_AZ_RESTRICTION", "the transit gateway has no attachment in the sender's Availability Zone", Accept},
+
+	StaleAddress:      {"X_STALE_FLOW_ADDRESS_CHANGE", "the connection was cut when its public IP address changed; only a new connection (SYN) works", Reject},
+	NATNoMapping:      {"X_NAT_NO_MAPPING", "the NAT gateway has no session that the packet from outside belongs to", Accept},
+	NATIdle:           {"X_NAT_IDLE", "the NAT gateway has no session for the segment, perhaps no longer, and answers with RST", Accept},
+	NATPorts:          {"X_NAT_PORT_EXHAUSTED", "the NAT gateway has no free port to this destination", Accept},
+	NATFragment:       {"X_NAT_FRAGMENT", "a NAT gateway carries no fragments of TCP and ICMP", Accept},
+	EgressOnly:        {"X_EIGW_NO_SESSION", "the egress-only internet gateway lets in only answers", Accept},
+	ICMPNotTranslated: {"X_ICMP_NOT_TRANSLATED", "the ICMP message is of a type that is not translated, or quotes nothing that can be", Accept},
+	ICMPChecksum:      {"X_ICMP_CHECKSUM", "the checksum of the ICMP error, or of the header it quotes, is wrong", Accept},
+	MTUExceeded:       {"X_MTU_EXCEEDED", "the packet is larger than the path's MTU and must not be fragmented", Accept},
+	Held:              {"X_HELD", "the fragment waits for the first one of its datagram", Accept},
+
 	StaleFlow:     {"X_STALE_FLOW_ENDPOINT_CHANGE", "the connection was cut when its route changed; only a new connection (SYN) works", Reject},
 	FlowTableFull: {"X_CONNTRACK_EXHAUSTED", "the connection table is full", Reject},
 	Malformed:     {"X_MALFORMED", "the packet is not a well-formed IP packet", Accept},
 	TTLExpired:    {"X_TTL_EXPIRED", "the time to live ran out", Accept},
-	IPv6:          {"X_IPV6_UNSUPPORTED", "IPv6 is not forwarded by this version", Accept},
 	NotUnicast:    {"X_NOT_UNICAST", "a VPC carries neither broadcast nor multicast", Accept},
 	Loop:          {"X_ROUTE_LOOP", "the packet was routed more often than any VPC path can be", Accept},
 	NoPort:        {"X_NO_PORT", "the interface is not attached to anything", Accept},

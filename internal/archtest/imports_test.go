@@ -21,18 +21,19 @@ var graph = []rule{
 	{"topology", nil, "the user's words and AWS's rules about them; knows nothing of packets"},
 	{"internal/monotonic", nil, "the clock that all processes of a lab share"},
 
+	{"dataplane/filter", []string{"dataplane/packet"}, "what a packet says of itself; what became of earlier ones is decided above"},
 	{"dataplane/index", nil, "keys to slots, slots by time: what tables of millions of connections are built from"},
-	{"dataplane/filter", []string{"dataplane/packet"}, "judges packets one by one; knows no connections, no names"},
-	{"dataplane/conntrack", []string{"dataplane/packet"}, "a flow is opened by a packet; what becomes of it is decided above"},
+
+	{"dataplane/conntrack", []string{"dataplane/drop", "dataplane/index", "dataplane/packet"}, "a flow is opened by a packet; what becomes of it is decided above"},
 	{"dataplane/capture", []string{"dataplane/packet"}, "writes what it is handed; drop reasons reach it as text"},
 	{"dataplane/port", []string{"dataplane/packet"}, "moves datagrams and looks into none"},
 	{"dataplane/port/tap", []string{"dataplane/packet", "dataplane/port"}, "one port of several kinds"},
 
 	{
-		"dataplane", []string{"dataplane/capture", "dataplane/conntrack", "dataplane/drop", "dataplane/packet", "dataplane/port", "routing"},
+		"dataplane", []string{"dataplane/capture", "dataplane/conntrack", "dataplane/drop", "dataplane/filter", "dataplane/packet", "dataplane/port", "routing"},
 		"forwards over a graph it is given: neither topology nor a kind of gateway, which satisfy its Gateway without knowing it",
 	},
-	{"nat", []string{"dataplane/drop", "dataplane/packet"}, "a gateway rewrites a packet or refuses it"},
+	{"nat", []string{"dataplane/drop", "dataplane/index", "dataplane/packet"}, "a gateway rewrites a packet or refuses it; some remember connections"},
 	{
 		"endpoint", []string{"dataplane/drop", "dataplane/packet", "routing"},
 		"a gateway too; whether a source lies in its prefix list is a longest-prefix match",
@@ -40,7 +41,9 @@ var graph = []rule{
 	{"endpoint/s3", []string{"endpoint", "internal/monotonic"}, "a service: sockets and HTTP, no packets"},
 
 	{
-		"topology/compile", []string{"dataplane", "dataplane/conntrack", "dataplane/drop", "endpoint", "nat", "routing", "topology"},
+		"topology/compile", []string{
+			"dataplane", "dataplane/conntrack", "dataplane/drop", "dataplane/filter", "dataplane/packet", "endpoint", "nat", "routing", "topology",
+		},
 		"the one place that sees the user's words and the data plane at once",
 	},
 	{"topology/host", []string{"dataplane/port", "dataplane/port/tap"}, "namespaces and processes; says what the machine can't as ports do"},
@@ -50,15 +53,18 @@ var graph = []rule{
 	{
 		"internal/control", []string{
 			"dataplane", "dataplane/capture", "dataplane/conntrack", "dataplane/drop", "dataplane/packet", "dataplane/port", "dataplane/port/tap",
-			"endpoint", "endpoint/s3", "internal/monotonic", "internal/probe", "topology", "topology/compile", "topology/host",
+			"endpoint", "endpoint/s3", "internal/monotonic", "internal/probe", "nat", "topology", "topology/compile", "topology/host",
 		},
 		"the one writer: it alone changes a running lab",
 	},
 	{
-		"internal/scenario", []string{"dataplane", "dataplane/capture", "dataplane/conntrack", "internal/control", "internal/monotonic", "internal/workload", "topology"},
+		"internal/scenario", []string{"dataplane", "dataplane/capture", "dataplane/conntrack", "dataplane/drop", "internal/control", "internal/monotonic", "internal/workload", "topology"},
 		"plays a timeline through control, and judges what both ends saw",
 	},
+	{"internal/packettest", []string{"dataplane/packet", "dataplane/port"}, "watches a router under test at its ports; must not know the router"},
+	{"internal/natdiff", nil, "tests only, of our NAT gateway against the kernel's"},
 	{"internal/nstest", []string{"dataplane/port", "topology/host"}, "confines a test binary; for tests only"},
+	{"internal/interop", nil, "tests only: programs that know nothing of us, in real labs"},
 	{
 		"cmd/vpcsim", []string{
 			"dataplane", "dataplane/capture", "dataplane/port",
@@ -126,10 +132,12 @@ func TestImportGraph(t *testing.T) {
 	}
 }
 
-func TestOnlyTestsImportNstest(t *testing.T) {
+func TestOnlyTestsImportTestPackages(t *testing.T) {
 	for _, f := range source(t) {
-		if !f.test && slices.Contains(f.imports(), module+"/internal/nstest") {
-			t.Errorf("%s imports internal/nstest and is no test", f.path)
+		for _, p := range []string{"internal/nstest", "internal/packettest"} {
+			if !f.test && slices.Contains(f.imports(), module+"/"+p) {
+				t.Errorf("%s imports %s and is no test", f.path, p)
+			}
 		}
 	}
 }

@@ -1,11 +1,6 @@
 package control
 
-import (
-	"errors"
-	"fmt"
-
-	"vpcsim/topology"
-)
+import "vpcsim/topology"
 
 // Change is one change to a running VPC, as written in a scenario's timeline and as sent to a standing lab. Exactly one field
 // is set. The doc tags describe the fields in the published schema.
@@ -18,6 +13,18 @@ type Change struct {
 	DeleteRoute    *RouteChange    `yaml:"delete_route" json:"DeleteRoute,omitempty" doc:"remove a route"`
 	BlackholeRoute *RouteChange    `yaml:"blackhole_route" json:"BlackholeRoute,omitempty" doc:"the target of a route becomes unavailable; the route stays and drops"`
 	PrefixList     *PrefixList     `yaml:"modify_prefix_list" json:"ModifyManagedPrefixList,omitempty" doc:"replace the entries of a prefix list, AWS-managed ones included (AWS does)"`
+
+	MainRouteTable     *MainRouteTable     `yaml:"replace_main_route_table" json:"ReplaceRouteTableAssociation,omitempty" doc:"make another route table the main one"`
+	SubnetRouteTable   *SubnetRouteTable   `yaml:"associate_route_table" json:"AssociateRouteTable,omitempty" doc:"associate a subnet with a route table, or with the main one again"`
+	AssociateAddress   *AssociateAddress   `yaml:"associate_address" json:"AssociateAddress,omitempty" doc:"give an instance another public IP address, or none"`
+	SecurityGroupRules *SecurityGroupRules `yaml:"modify_security_group" json:"ModifySecurityGroupRules,omitempty" doc:"replace the rules of a security group"`
+	InstanceGroups     *InstanceGroups     `yaml:"modify_instance_groups" json:"ModifyNetworkInterfaceAttribute,omitempty" doc:"replace the security groups of an instance"`
+	NetworkACLEntries  *NetworkACLEntries  `yaml:"modify_network_acl" json:"ReplaceNetworkAclEntry,omitempty" doc:"replace the entries of a network ACL"`
+	SubnetNetworkACL   *SubnetNetworkACL   `yaml:"associate_network_acl" json:"ReplaceNetworkAclAssociation,omitempty" doc:"associate a subnet with a network ACL"`
+	CreateNATGateway   *CreateNATGateway   `yaml:"create_nat_gateway" json:"CreateNatGateway,omitempty" doc:"create a NAT gateway"`
+	DeleteNATGateway   *DeleteNATGateway   `yaml:"delete_nat_gateway" json:"DeleteNatGateway,omitempty" doc:"delete a NAT gateway; routes to it become blackholes"`
+	CreatePeering      *CreatePeering      `yaml:"create_peering" json:"CreateVpcPeeringConnection,omitempty" doc:"create a VPC peering connection, accepted at once"`
+	DeletePeering      *DeletePeering      `yaml:"delete_peering" json:"DeleteVpcPeeringConnection,omitempty" doc:"delete a VPC peering connection; routes to it become blackholes"`
 }
 
 // CreateEndpoint creates a gateway endpoint.
@@ -46,7 +53,7 @@ type DeleteEndpoint struct {
 type RouteChange struct {
 	VPC         string `yaml:"vpc" json:"Vpc,omitempty" doc:"name of the VPC; may be left out if there is only one"`
 	RouteTable  string `yaml:"route_table" json:"RouteTable" doc:"name of the route table"`
-	Destination string `yaml:"destination" json:"Destination" doc:"IPv4 CIDR, or the id or name of a prefix list"`
+	Destination string `yaml:"destination" json:"Destination" doc:"IPv4 or IPv6 CIDR, or the id or name of a prefix list"`
 	Target      string `yaml:"target" json:"Target,omitempty" doc:"name of the target (create and replace)"`
 }
 
@@ -56,87 +63,79 @@ type PrefixList struct {
 	Entries []string `yaml:"entries" json:"Entries" doc:"IPv4 CIDRs"`
 }
 
-// edit is a change reduced to what it does: its name as AWS's API calls it, and the edit of the topology.
-type edit struct {
-	action string
-	apply  func(*topology.Spec) error
+// MainRouteTable makes another route table the VPC's main one.
+type MainRouteTable struct {
+	VPC        string `yaml:"vpc" json:"Vpc,omitempty" doc:"name of the VPC; may be left out if there is only one"`
+	RouteTable string `yaml:"route_table" json:"RouteTable" doc:"name of the route table"`
 }
 
-// edits lists what the change consists of: one edit, if it is well-formed.
-func (c Change) edits() (all []edit) {
-	add := func(action string, apply func(*topology.Spec) error) {
-		all = append(all, edit{action, apply})
-	}
-	if e := c.CreateEndpoint; e != nil {
-		add("CreateVpcEndpoint", func(s *topology.Spec) error {
-			return s.CreateEndpoint(e.VPC, e.Name, topology.EndpointSpec{Service: e.Service, RouteTables: e.RouteTables})
-		})
-	}
-	if e := c.ModifyEndpoint; e != nil {
-		add("ModifyVpcEndpoint", func(s *topology.Spec) error { return s.ModifyEndpoint(e.VPC, e.Name, e.Add, e.Remove) })
-	}
-	if e := c.DeleteEndpoint; e != nil {
-		add("DeleteVpcEndpoints", func(s *topology.Spec) error { return s.DeleteEndpoint(e.VPC, e.Name) })
-	}
-	if r := c.CreateRoute; r != nil {
-		add("CreateRoute", func(s *topology.Spec) error { return s.CreateRoute(r.VPC, r.RouteTable, r.spec()) })
-	}
-	if r := c.ReplaceRoute; r != nil {
-		add("ReplaceRoute", func(s *topology.Spec) error { return s.ReplaceRoute(r.VPC, r.RouteTable, r.spec()) })
-	}
-	if r := c.DeleteRoute; r != nil {
-		add("DeleteRoute", func(s *topology.Spec) error { return s.DeleteRoute(r.VPC, r.RouteTable, r.Destination) })
-	}
-	if r := c.BlackholeRoute; r != nil {
-		add("BlackholeRoute", func(s *topology.Spec) error {
-			return s.SetRouteState(r.VPC, r.RouteTable, r.Destination, string(topology.RouteBlackhole))
-		})
-	}
-	if l := c.PrefixList; l != nil {
-		add("ModifyManagedPrefixList", func(s *topology.Spec) error { return s.SetPrefixList(l.Name, l.Entries) })
-	}
-	return all
+// SubnetRouteTable associates a subnet with a route table.
+type SubnetRouteTable struct {
+	VPC        string `yaml:"vpc" json:"Vpc,omitempty" doc:"name of the VPC; may be left out if there is only one"`
+	Subnet     string `yaml:"subnet" json:"Subnet" doc:"name of the subnet"`
+	RouteTable string `yaml:"route_table" json:"RouteTable,omitempty" doc:"name of the route table; none for the main one"`
 }
 
-func (r *RouteChange) spec() topology.RouteSpec {
-	return topology.RouteSpec{Destination: r.Destination, Target: r.Target}
+// AssociateAddress gives an instance's primary interface another public address.
+type AssociateAddress struct {
+	VPC      string `yaml:"vpc" json:"Vpc,omitempty" doc:"name of the VPC; may be left out if there is only one"`
+	Instance string `yaml:"instance" json:"Instance" doc:"name of the instance"`
+	PublicIP string `yaml:"public_ip" json:"PublicIp,omitempty" doc:"public IPv4 address; auto for one chosen by the simulator; none for no address"`
 }
 
-// IsZero says whether the change is none at all.
-func (c Change) IsZero() bool { return len(c.edits()) == 0 }
-
-// edit returns the one edit that the change is.
-func (c Change) edit() (edit, error) {
-	switch all := c.edits(); len(all) {
-	case 1:
-		return all[0], nil
-	case 0:
-		return edit{}, errors.New("nothing to change: name one of create_endpoint, modify_endpoint, delete_endpoint, " +
-			"create_route, replace_route, delete_route, blackhole_route, modify_prefix_list")
-	default:
-		return edit{}, fmt.Errorf("%s and %s: a step changes one thing; write two steps", all[0].action, all[1].action)
-	}
+// SecurityGroupRules replaces the rules of a security group. A list that is left out stays as it is.
+type SecurityGroupRules struct {
+	VPC           string              `yaml:"vpc" json:"Vpc,omitempty" doc:"name of the VPC; may be left out if there is only one"`
+	SecurityGroup string              `yaml:"security_group" json:"SecurityGroup" doc:"name of the security group"`
+	Ingress       []topology.RuleSpec `yaml:"ingress" json:"Ingress" doc:"inbound rules; [] for none; left out, they stay"`
+	Egress        []topology.RuleSpec `yaml:"egress" json:"Egress" doc:"outbound rules; [] for none; left out, they stay"`
 }
 
-// on makes the change to a topology, of which spec is a copy of its own, and returns what that then means.
-func (c Change) on(spec *topology.Spec) (action string, network *topology.Network, err error) {
-	e, err := c.edit()
-	if err != nil {
-		return "", nil, err
-	}
-	if err = e.apply(spec); err == nil {
-		network, err = topology.Resolve(spec, nil)
-	}
-	if err != nil {
-		return "", nil, fmt.Errorf("%s: %w", e.action, err)
-	}
-	return e.action, network, nil
+// InstanceGroups replaces the security groups of an instance's primary interface.
+type InstanceGroups struct {
+	VPC            string   `yaml:"vpc" json:"Vpc,omitempty" doc:"name of the VPC; may be left out if there is only one"`
+	Instance       string   `yaml:"instance" json:"Instance" doc:"name of the instance"`
+	SecurityGroups []string `yaml:"security_groups" json:"Groups" doc:"names of security groups"`
 }
 
-// Action returns the change's name as AWS's API calls it, or the empty string for a change that is none.
-func (c Change) Action() string {
-	if all := c.edits(); len(all) > 0 {
-		return all[0].action
-	}
-	return ""
+// NetworkACLEntries replaces the entries of a network ACL. A list that is left out stays as it is.
+type NetworkACLEntries struct {
+	VPC        string                  `yaml:"vpc" json:"Vpc,omitempty" doc:"name of the VPC; may be left out if there is only one"`
+	NetworkACL string                  `yaml:"network_acl" json:"NetworkAcl" doc:"name of the network ACL"`
+	Ingress    []topology.ACLEntrySpec `yaml:"ingress" json:"Ingress" doc:"inbound entries; [] for none; left out, they stay"`
+	Egress     []topology.ACLEntrySpec `yaml:"egress" json:"Egress" doc:"outbound entries; [] for none; left out, they stay"`
+}
+
+// SubnetNetworkACL associates a subnet with a network ACL.
+type SubnetNetworkACL struct {
+	VPC        string `yaml:"vpc" json:"Vpc,omitempty" doc:"name of the VPC; may be left out if there is only one"`
+	Subnet     string `yaml:"subnet" json:"Subnet" doc:"name of the subnet"`
+	NetworkACL string `yaml:"network_acl" json:"NetworkAcl" doc:"name of the network ACL; none for the default one"`
+}
+
+// CreateNATGateway creates a NAT gateway.
+type CreateNATGateway struct {
+	VPC      string `yaml:"vpc" json:"Vpc,omitempty" doc:"name of the VPC; may be left out if there is only one"`
+	Name     string `yaml:"name" json:"Name" doc:"name of the NAT gateway"`
+	Subnet   string `yaml:"subnet" json:"Subnet" doc:"name of the subnet"`
+	Private  bool   `yaml:"private" json:"Private,omitempty" doc:"true for a private NAT gateway"`
+	PublicIP string `yaml:"public_ip" json:"PublicIp,omitempty" doc:"Elastic IP address (default: one chosen by the simulator)"`
+}
+
+// DeleteNATGateway deletes a NAT gateway.
+type DeleteNATGateway struct {
+	VPC  string `yaml:"vpc" json:"Vpc,omitempty" doc:"name of the VPC; may be left out if there is only one"`
+	Name string `yaml:"name" json:"Name" doc:"name of the NAT gateway"`
+}
+
+// CreatePeering creates a VPC peering connection.
+type CreatePeering struct {
+	Name      string `yaml:"name" json:"Name" doc:"name of the peering connection"`
+	Requester string `yaml:"requester" json:"Requester" doc:"name of a VPC"`
+	Accepter  string `yaml:"accepter" json:"Accepter" doc:"name of a VPC"`
+}
+
+// DeletePeering deletes a VPC peering connection.
+type DeletePeering struct {
+	Name string `yaml:"name" json:"Name" doc:"name of the peering connection"`
 }

@@ -209,7 +209,7 @@ func TestCutInternetMarksOnlyNewRoutes(t *testing.T) {
 	create := Change{CreateEndpoint: &CreateEndpoint{VPC: "right", Name: "s3", Service: "s3", RouteTables: []string{"main"}}}
 	_, now, err := create.on(spec)
 	require.NoError(t, err)
-	s, err := compile.Snapshot(now)
+	s, _, err := compile.Snapshot(now, nil)
 	require.NoError(t, err)
 	cutInternet(s, old, now)
 	marked := map[string]bool{}

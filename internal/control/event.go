@@ -99,8 +99,8 @@ func (l *Lab) flowEvent(f dataplane.FlowEvent) Event {
 		TargetBefore: f.TargetBefore, TargetAfter: f.TargetAfter,
 		SourceBefore: addrText(f.SourceBefore), SourceAfter: addrText(f.SourceAfter),
 	}
-	if f.Cut {
-		e.Event, e.Reason = FlowDropped, drop.StaleFlow.String()
+	if f.Cut != drop.None {
+		e.Event, e.Reason = FlowDropped, f.Cut.String()
 	}
 	return e
 }
@@ -132,6 +132,8 @@ func protocolName(n uint8) string {
 		return "udp"
 	case packet.ICMP:
 		return "icmp"
+	case packet.ICMPv6:
+		return "icmpv6"
 	}
 	return strconv.Itoa(int(n))
 }

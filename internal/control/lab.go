@@ -21,8 +21,11 @@ import (
 
 	"vpcsim/dataplane"
 	"vpcsim/dataplane/capture"
+	"vpcsim/dataplane/packet"
+	"vpcsim/dataplane/port"
 	"vpcsim/endpoint/s3"
 	"vpcsim/internal/monotonic"
+	"vpcsim/nat"
 	"vpcsim/topology"
 	"vpcsim/topology/compile"
 	"vpcsim/topology/host"
@@ -50,6 +53,8 @@ type Options struct {
 	Mode     dataplane.Mode
 	Scope    Scope             // empty means ScopeS3
 	Recorder *capture.Recorder // records what instances and S3 edges see; nil for none
+
+	watch func(device, port.Port) port.Port // what the router is to have as a device's port; nil for the port itself
 }
 
 // Lab is a running VPC lab. Its methods are safe for many goroutines.
@@ -61,6 +66,7 @@ type Lab struct {
 	s3      *s3.Service
 	began   time.Time // wall clock at the monotonic time zero
 	serving sync.WaitGroup
+	state   atomic.Pointer[compile.State] // what outlives snapshots; replaced with mu held
 
 	mu         sync.Mutex
 	spec       *topology.Spec                         // guarded by mu
@@ -90,7 +96,9 @@ func Start(spec *topology.Spec, src *topology.Source, o Options) (*Lab, error) {
 	if l.s3, err = s3.New(storeOf(network)); err != nil {
 		return nil, err
 	}
-	l.router = dataplane.NewRouter(dataplane.Config{Mode: o.Mode, Now: monotonic.Now, OnFlow: l.onFlow, Recorder: o.Recorder})
+	l.router = dataplane.NewRouter(dataplane.Config{
+		Mode: o.Mode, Now: monotonic.Now, OnFlow: l.onFlow, OnExpire: l.expire, Recorder: o.Recorder,
+	})
 	if err = bindNames(network); err == nil {
 		l.mu.Lock()
 		err = l.enter(network, "initial")
@@ -124,6 +132,13 @@ func (l *Lab) onFlow(e dataplane.FlowEvent) {
 	l.pendingMu.Lock()
 	l.pending = append(l.pending, e)
 	l.pendingMu.Unlock()
+}
+
+// expire lets the gateways forget what has been idle for too long.
+func (l *Lab) expire(now int64) {
+	if s := l.state.Load(); s != nil {
+		s.Expire(now)
+	}
 }
 
 func storeOf(n *topology.Network) s3.Config {
@@ -184,7 +199,7 @@ func (l *Lab) report(id, action string, c Change) Committed {
 // enter makes network the current one: nodes first, then the snapshot, then away with what is gone. mu is held.
 func (l *Lab) enter(network *topology.Network, change string) error {
 	draining := l.drain(network)
-	snapshot, err := compile.Snapshot(network, draining...)
+	snapshot, state, err := compile.Snapshot(network, l.state.Load(), draining...)
 	if err != nil {
 		return err
 	}
@@ -197,6 +212,8 @@ func (l *Lab) enter(network *topology.Network, change string) error {
 		return err
 	}
 	l.refreshNeighbours(network)
+	state.Configure()
+	l.state.Store(state)
 	l.at = l.router.Commit(snapshot)
 	l.network, l.draining = network, draining
 	if err := l.remove(want); err != nil {
@@ -265,6 +282,25 @@ func (l *Lab) Router() *dataplane.Router { return l.router }
 func (l *Lab) S3Connections(local netip.AddrPort, peerPort uint16) []s3.Connection {
 	return l.s3.Lookup(local, peerPort)
 }
+
+// Outside returns what the far side of a TCP connection knows its near side by, as far as NAT gateways decide it: the end that
+// the last NAT gateway on the way gave it, or inside itself if there is none. The internet gateway then translates the
+// address and leaves the port as it is. remote is the far end as the near side knows it.
+func (l *Lab) Outside(inside, remote netip.AddrPort) netip.AddrPort {
+	for range maxNATs {
+		l.state.Load().NATs(func(_ string, g *nat.Gateway) {
+			g.Sessions(func(s nat.Session) {
+				if s.Protocol == packet.TCP && s.Inside == inside && s.Remote == remote {
+					inside = s.Outside
+				}
+			})
+		})
+	}
+	return inside
+}
+
+// maxNATs is how many NAT gateways Outside follows: a private one, and a public one behind a transit gateway.
+const maxNATs = 2
 
 // Close ends the lab: router, S3, and every namespace with its interfaces. Processes in instances are not its own; they
 // end with the process namespace.

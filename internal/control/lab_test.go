@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os/exec"
 	"strings"
 	"sync"
@@ -16,7 +17,9 @@ import (
 	"golang.org/x/net/ipv4"
 
 	"vpcsim/dataplane/drop"
+	"vpcsim/dataplane/port"
 	"vpcsim/internal/nstest"
+	"vpcsim/internal/packettest"
 	"vpcsim/topology"
 )
 
@@ -35,8 +38,10 @@ vpcs:
     route_tables:
       a: {main: true, routes: [{destination: 0.0.0.0/0, target: igw}]}
       b: {routes: [{destination: 0.0.0.0/0, target: igw}]}
+    security_groups:
+      echo: {ingress: [{protocol: tcp, ports: 7, peer: 0.0.0.0/0}]}
     instances:
-      app: {subnet: a, address: 10.0.1.10, public_ip: 198.51.100.10}
+      app: {subnet: a, address: 10.0.1.10, public_ip: 198.51.100.10, security_groups: [default, echo]}
       neighbour: {subnet: a, address: 10.0.1.11}
       other: {subnet: b, address: 10.0.2.10, public_ip: 198.51.100.20}
 internet:
@@ -49,13 +54,43 @@ s3:
 
 func start(t *testing.T, o Options) *Lab {
 	t.Helper()
+	return startText(t, twoSubnets, o)
+}
+
+func startText(t *testing.T, text string, o Options) *Lab {
+	t.Helper()
 	nstest.RequireTAP(t)
-	spec, src, err := topology.Parse("test.vpc.yml", []byte(twoSubnets))
+	spec, src, err := topology.Parse("test.vpc.yml", []byte(text))
 	require.NoError(t, err)
+	c := packettest.NewChecker(t, netip.MustParsePrefix("198.51.100.0/24"))
+	o.watch = func(d device, p port.Port) port.Port { return c.Watch(p, role(d), d.own()...) }
 	l, err := Start(spec, src, o)
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, l.Close()) })
+	t.Cleanup(func() {
+		require.NoError(t, l.Close())
+		n := l.router.Counters()
+		c.Balanced(n.PacketsIn, n.PacketsOut, n.Resets+n.ICMPErrors, n.Drops[:])
+	})
 	return l
+}
+
+// role says what is at the far end of a device's port.
+func role(d device) packettest.Role {
+	switch {
+	case d.subnet != nil:
+		return packettest.Instance
+	case strings.HasPrefix(d.id, "vpce-"):
+		return packettest.Endpoint
+	}
+	return packettest.Internet
+}
+
+// own are the addresses that packets to the device must be for.
+func (d device) own() (all []netip.Addr) {
+	for _, a := range d.addrs {
+		all = append(all, a.Addr())
+	}
+	return all
 }
 
 // inside runs f in the network namespace of an instance or host.

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"vpcsim/dataplane/port"
 	"vpcsim/dataplane/port/tap"
 	"vpcsim/endpoint"
 	"vpcsim/topology"
@@ -41,32 +42,50 @@ type plan struct {
 type device struct {
 	id     string // of the interface
 	mac    [6]byte
-	addrs  []netip.Prefix
+	addrs  []netip.Prefix // of both families
 	router netip.Addr
+	mtu    int
 	subnet *topology.Subnet // nil at an edge
 }
 
-// The link of every TAP. A VPC's MTU is 9001 and an internet gateway's 1500 (aws-semantics 8.5); until the router tells senders
-// of the smaller one, everything uses it.
-const mtu = 1500
+// The MTUs of the links: of an instance's network interface, and of all that lies beyond a gateway (aws-semantics 8.5). What
+// does not fit through a path is the router's to say.
+const (
+	vpcMTU  = 9001
+	edgeMTU = 1500
+)
 
 var (
 	routerMAC  = [6]byte{0x02, 0, 0, 0, 0, 0x01}          // of the implicit router, in every subnet
 	edgeMAC    = [6]byte{0x02, 0, 0, 0, 0, 0x02}          // of whatever is alone on its link
 	edgeRouter = netip.AddrFrom4([4]byte{169, 254, 0, 1}) // the router as an edge sees it
+	router6    = netip.MustParseAddr("fe80:ec2::1")       // the router of every subnet, in IPv6 (aws-semantics 8.1)
 )
+
+// router6 is the next hop of the device's IPv6 packets; invalid if it has no IPv6 address.
+func (d device) router6() netip.Addr {
+	for _, a := range d.addrs {
+		if a.Addr().Is6() {
+			return router6
+		}
+	}
+	return netip.Addr{}
+}
 
 // plans lists the nodes that a network needs, the edges of deleted endpoints included.
 func plans(n *topology.Network, draining []*topology.Endpoint) []plan {
 	edge := func(id, name string, origin endpoint.Origin) plan {
-		return plan{id: id, name: name, local: n.S3.CIDRs, origin: &origin, devices: []device{{id: id, mac: edgeMAC, router: edgeRouter}}}
+		return plan{id: id, name: name, local: n.S3.CIDRs, origin: &origin, devices: []device{{id: id, mac: edgeMAC, router: edgeRouter, mtu: edgeMTU}}}
 	}
 	all := []plan{edge(compile.S3Internet, "s3 internet", endpoint.Origin{})}
 	for _, e := range draining {
 		all = append(all, edge(e.ID, "s3 "+e.Name, endpoint.Origin{VPC: e.VPC.ID, Endpoint: e.ID}))
 	}
 	for _, h := range n.InternetHosts {
-		d := device{id: h.ID, mac: edgeMAC, addrs: []netip.Prefix{netip.PrefixFrom(h.Address, 32)}, router: edgeRouter}
+		d := device{id: h.ID, mac: edgeMAC, addrs: []netip.Prefix{netip.PrefixFrom(h.Address, 32)}, router: edgeRouter, mtu: edgeMTU}
+		if h.IPv6Address.IsValid() {
+			d.addrs = append(d.addrs, netip.PrefixFrom(h.IPv6Address, 128))
+		}
 		all = append(all, plan{id: h.ID, name: h.Name, devices: []device{d}})
 	}
 	for _, v := range n.VPCs {
@@ -76,9 +95,12 @@ func plans(n *topology.Network, draining []*topology.Endpoint) []plan {
 		for _, i := range v.Instances {
 			p := plan{id: i.ID, name: i.Name}
 			for _, eni := range i.Interfaces {
-				d := device{id: eni.ID, mac: eni.MAC, router: eni.Subnet.Router(), subnet: eni.Subnet}
+				d := device{id: eni.ID, mac: eni.MAC, router: eni.Subnet.Router(), subnet: eni.Subnet, mtu: vpcMTU}
 				for _, a := range eni.Addresses {
 					d.addrs = append(d.addrs, netip.PrefixFrom(a, eni.Subnet.CIDR.Bits()))
+				}
+				for _, a := range eni.IPv6Addresses {
+					d.addrs = append(d.addrs, netip.PrefixFrom(a, eni.Subnet.IPv6CIDR.Bits()))
 				}
 				p.devices = append(p.devices, d)
 			}
@@ -136,7 +158,7 @@ func (l *Lab) newNode(p plan) (*node, error) {
 		if err := l.attach(n, name, d); err != nil {
 			return n, err
 		}
-		config.Interfaces = append(config.Interfaces, host.Interface{Name: name, Addrs: d.addrs, Router: d.router})
+		config.Interfaces = append(config.Interfaces, host.Interface{Name: name, Addrs: d.addrs, Router: d.router, Router6: d.router6()})
 	}
 	if err := ns.Configure(config); err != nil {
 		return n, err
@@ -150,13 +172,16 @@ func (l *Lab) newNode(p plan) (*node, error) {
 // attach makes a TAP and hands it to the router.
 func (l *Lab) attach(n *node, name string, d device) error {
 	neighbours := l.neighboursOf(d.subnet)
-	config := tap.Config{Name: name, MTU: mtu, MAC: d.mac, Router: routerMAC, Neighbour: func(a netip.Addr) (mac [6]byte, ok bool) {
+	config := tap.Config{Name: name, MTU: d.mtu, MAC: d.mac, Router: routerMAC, Neighbour: func(a netip.Addr) (mac [6]byte, ok bool) {
 		mac, ok = (*neighbours.Load())[a]
 		return mac, ok
 	}}
-	var p *tap.Port
+	var p port.Port
 	if err := n.ns.Do(func() (err error) { p, err = tap.Open(config); return err }); err != nil {
 		return err
+	}
+	if l.options.watch != nil {
+		p = l.options.watch(d, p)
 	}
 	l.router.Attach(d.id, p, l.options.Recorder.AddInterface(n.name+" "+name, d.id))
 	n.attached = append(n.attached, d.id)
@@ -216,7 +241,7 @@ func (l *Lab) neighboursOf(s *topology.Subnet) *atomic.Pointer[neighbours] {
 	}
 	if l.neighbours[id] == nil {
 		l.neighbours[id] = new(atomic.Pointer[neighbours])
-		l.neighbours[id].Store(&neighbours{edgeRouter: routerMAC})
+		l.neighbours[id].Store(&neighbours{edgeRouter: routerMAC, router6: routerMAC})
 	}
 	return l.neighbours[id]
 }
@@ -225,11 +250,18 @@ func (l *Lab) neighboursOf(s *topology.Subnet) *atomic.Pointer[neighbours] {
 // for anybody else stays unanswered (aws-semantics 8.2).
 func (l *Lab) refreshNeighbours(n *topology.Network) {
 	bySubnet := map[*topology.Subnet]neighbours{}
-	for _, eni := range n.NetworkInterfaces() {
-		if bySubnet[eni.Subnet] == nil {
-			bySubnet[eni.Subnet] = neighbours{eni.Subnet.Router(): routerMAC}
+	for _, v := range n.VPCs {
+		for _, s := range v.Subnets {
+			bySubnet[s] = neighbours{s.Router(): routerMAC, router6: routerMAC}
 		}
-		for _, a := range eni.Addresses {
+		for _, g := range v.NATGateways {
+			for _, a := range g.Addresses {
+				bySubnet[g.Subnet][a] = routerMAC // which is as good as one of its own: the router carries its packets
+			}
+		}
+	}
+	for _, eni := range n.NetworkInterfaces() {
+		for _, a := range slices.Concat(eni.Addresses, eni.IPv6Addresses) {
 			bySubnet[eni.Subnet][a] = eni.MAC
 		}
 	}

@@ -183,7 +183,7 @@ func (s *Server) admit(conn *net.UnixConn) error {
 func (s *Server) answer(c *session, q request) error {
 	switch q.Verb {
 	case verbDescribe:
-		return c.send(Describe(s.lab.Network()))
+		return c.send(s.lab.describe())
 	case verbFlows:
 		return c.send(s.lab.flows())
 	case verbDrops:

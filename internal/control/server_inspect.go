@@ -2,13 +2,12 @@ package control
 
 import (
 	"cmp"
-	"net/netip"
 	"slices"
 	"time"
 
+	"vpcsim/dataplane"
 	"vpcsim/dataplane/conntrack"
 	"vpcsim/dataplane/drop"
-	"vpcsim/topology"
 )
 
 // Flows is the flow table: the object that `vpcsim inspect flows -o json` prints.
@@ -30,19 +29,19 @@ type FlowView struct {
 	Direction           string    `json:"Direction"` // egress or ingress: who sent the first packet
 	Path                string    `json:"Path"`
 	SourceAtDestination string    `json:"SourceAtDestination,omitempty"`
-	State               string    `json:"State"` // conntrack.State
-	Cut                 bool      `json:"Cut"`   // its route changed, and it is never resumed
+	State               string    `json:"State"`     // conntrack.State
+	Cut                 bool      `json:"Cut"`       // its route changed, and it is never resumed
+	Untracked           bool      `json:"Untracked"` // the security groups judge each of its packets
 	Opened              time.Time `json:"Opened"`
 	LastSeen            time.Time `json:"LastSeen"`
 }
 
 func (l *Lab) flows() *Flows {
-	n := l.Network()
 	all := &Flows{Flows: []FlowView{}}
-	l.router.Flows(func(f conntrack.Flow) {
+	l.router.Flows(func(i *dataplane.Interface, t conntrack.Tuple, f conntrack.Flow) {
 		all.Total++
 		if len(all.Flows) < maxFlows {
-			all.Flows = append(all.Flows, l.flowView(n, f))
+			all.Flows = append(all.Flows, l.flowView(i, t, f))
 		}
 	})
 	slices.SortStableFunc(all.Flows, func(a, b FlowView) int {
@@ -51,21 +50,16 @@ func (l *Lab) flows() *Flows {
 	return all
 }
 
-func (l *Lab) flowView(n *topology.Network, f conntrack.Flow) FlowView {
+func (l *Lab) flowView(i *dataplane.Interface, t conntrack.Tuple, f conntrack.Flow) FlowView {
 	view := FlowView{
-		Protocol: protocolName(f.Protocol()), Local: f.LocalAddr().String(), Remote: f.RemoteAddr().String(),
-		Direction: "ingress", Path: f.Path.String(), State: f.State.String(), Cut: f.Cut, Opened: l.wall(f.Opened), LastSeen: l.wall(f.LastSeen),
+		NetworkInterfaceID: i.ID, Instance: i.Name, Protocol: protocolName(t.Protocol), Local: t.Local.String(), Remote: t.Remote.String(),
+		Direction: "ingress", Path: f.Path.String(), State: f.State.String(), Cut: f.Cut != drop.None, Untracked: f.Tracking != conntrack.Tracked, Opened: l.wall(f.Opened), LastSeen: l.wall(f.LastSeen),
 	}
 	if f.Outbound {
 		view.Direction = "egress"
 	}
-	if a := netip.AddrFrom4(f.Source); !a.IsUnspecified() {
+	if a := f.SourceAddr(); a.IsValid() {
 		view.SourceAtDestination = a.String()
-	}
-	for _, eni := range n.InterfacesByAddress(f.LocalAddr().Addr()) {
-		if eni.Instance.VPC.Realm == f.Realm() && slices.Contains(eni.Addresses, f.LocalAddr().Addr()) {
-			view.NetworkInterfaceID, view.Instance = eni.ID, eni.Instance.Name
-		}
 	}
 	return view
 }
@@ -77,8 +71,9 @@ type Counters struct {
 	BytesIn    uint64     `json:"BytesIn"`
 	PacketsOut uint64     `json:"PacketsOut"`
 	BytesOut   uint64     `json:"BytesOut"`
-	Resets     uint64     `json:"Resets"` // sent by the router itself
-	Drops      []DropView `json:"Drops"`  // the most frequent reason first
+	Resets     uint64     `json:"Resets"`     // RSTs sent by the router itself
+	ICMPErrors uint64     `json:"ICMPErrors"` // sent by the router itself
+	Drops      []DropView `json:"Drops"`      // the most frequent reason first
 }
 
 // DropView counts the packets that were dropped for one reason.
@@ -91,7 +86,7 @@ type DropView struct {
 func (l *Lab) counters() *Counters {
 	c := l.router.Counters()
 	all := &Counters{
-		PacketsIn: c.PacketsIn, BytesIn: c.BytesIn, PacketsOut: c.PacketsOut, BytesOut: c.BytesOut, Resets: c.Resets, Drops: []DropView{},
+		PacketsIn: c.PacketsIn, BytesIn: c.BytesIn, PacketsOut: c.PacketsOut, BytesOut: c.BytesOut, Resets: c.Resets, ICMPErrors: c.ICMPErrors, Drops: []DropView{},
 	}
 	for _, r := range drop.All() {
 		if n := c.Drops[r]; n > 0 {

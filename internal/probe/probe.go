@@ -5,6 +5,9 @@
 // The simulated internet consists of the hosts that a topology declares. A probe does not ask whether such a host exists: a
 // packet that has left a VPC by its internet gateway counts as delivered at "internet", and internet:ADDRESS may send from
 // any address that no VPC owns.
+//
+// A probe is IPv6 where one of its ends is written as an IPv6 address; names then stand for the IPv6 addresses of their things, and
+// icmp is ICMPv6. Otherwise all is IPv4.
 package probe
 
 import (
@@ -25,8 +28,8 @@ import (
 // Query is one question, as written on a line of `vpcsim trace --batch`. Keys other than these are ignored.
 type Query struct {
 	ID         json.RawMessage `json:"id,omitempty"` // repeated in the answer as it is
-	From       string          `json:"from"`         // ENI id, instance, internet host, private IP, or internet:ADDRESS
-	To         string          `json:"to"`           // address, or the name of an instance, an internet host or S3
+	From       string          `json:"from"`         // ENI id, instance, internet host, private address, or internet:ADDRESS
+	To         string          `json:"to"`           // address, or the name of an instance, a NAT gateway, an internet host or S3
 	Protocol   Protocol        `json:"protocol"`
 	Port       uint16          `json:"port,omitempty"`        // destination port of TCP and UDP
 	SourcePort uint16          `json:"source_port,omitempty"` // of TCP and UDP; the identifier of an ICMP echo; 0 means 49152
@@ -112,7 +115,7 @@ type Tracer struct {
 
 // New returns a Tracer of a network that nothing runs in.
 func New(n *topology.Network) (*Tracer, error) {
-	s, err := compile.Snapshot(n)
+	s, _, err := compile.Snapshot(n, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -125,22 +128,26 @@ func (t *Tracer) Trace(q Query) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	from, source, err := t.from(q.From)
+	f := familyOf(q.From, q.To)
+	from, source, err := t.from(q.From, f)
 	if err != nil {
 		return nil, fmt.Errorf("from: %w", err)
 	}
-	to, err := t.to(q.To)
+	to, err := t.to(q.To, f)
 	if err != nil {
 		return nil, fmt.Errorf("to: %w", err)
 	}
+	if protocol, err = f.protocol(protocol); err != nil {
+		return nil, err
+	}
 	out := flow{protocol: protocol, src: netip.AddrPortFrom(source, q.SourcePort), dst: netip.AddrPortFrom(to, q.Port)}
-	forward, p, at := t.send(from, out.request())
+	forward, p, at, asked := t.send(from, out.request(), nil)
 	forward.ID, forward.From, forward.To, forward.Protocol, forward.Port = q.ID, q.From, q.To, q.Protocol, q.Port
 	if at == nil {
 		return forward, nil
 	}
 	back := flow{protocol: protocol, src: netip.AddrPortFrom(p.Dst, p.DstPort), dst: netip.AddrPortFrom(p.Src, p.SrcPort)}
-	forward.Return, _, _ = t.send(at, back.reply())
+	forward.Return, _, _, _ = t.send(at, back.reply(), asked)
 	forward.Return.From, forward.Return.To, forward.Return.Protocol = q.To, q.From, q.Protocol
 	if back.hasPorts() {
 		forward.Return.Port = back.dst.Port()
@@ -172,25 +179,26 @@ func (q *Query) check() (uint8, error) {
 	return protocol, nil
 }
 
-// send traces p and returns where it was delivered, nil if it was dropped. p is then as it was at its end.
-func (t *Tracer) send(from *dataplane.Interface, p *packet.Packet) (*Answer, *packet.Packet, *dataplane.Interface) {
-	trace := t.Snapshot.Trace(t.Flows, from, p)
+// send traces p, which answers the packet of the trace question unless that is nil, and returns where it was delivered, nil if it
+// was dropped. p is then as it was at its end.
+func (t *Tracer) send(from *dataplane.Interface, p *packet.Packet, question *dataplane.Trace) (*Answer, *packet.Packet, *dataplane.Interface, *dataplane.Trace) {
+	trace := t.Snapshot.Trace(t.Flows, from, p, question)
 	at, reason := trace.Delivered, trace.Drop
 	if reason == drop.NoRouteToDestination && from.Subnet != nil && last(trace.Steps).Where == compile.Internet {
 		at, reason = t.internetHost(p.Dst), drop.None // it left the VPC; see the package's doc
 		trace.Steps = trace.Steps[:len(trace.Steps)-1]
 	}
-	a := answer(trace.Steps, p.Protocol != packet.ICMP)
+	a := answer(trace.Steps, p.Protocol != packet.ICMP && p.Protocol != packet.ICMPv6)
 	if at == nil {
 		a.Verdict, a.Reason, a.By = Dropped, reason.String(), a.Where
-		return a, p, nil
+		return a, p, nil, trace
 	}
 	a.Verdict, a.Where = Delivered, at.ID
 	a.SourceAtDestination, a.DestinationAtDelivery = p.Src.String(), p.Dst.String()
 	if a.Hops[len(a.Hops)-1] != at.ID {
 		a.Hops = append(a.Hops, at.ID)
 	}
-	return a, p, at
+	return a, p, at, trace
 }
 
 func last(steps []dataplane.Step) dataplane.Step {

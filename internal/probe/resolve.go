@@ -1,13 +1,13 @@
 package probe
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 
 	"vpcsim/dataplane"
+	"vpcsim/dataplane/packet"
 	"vpcsim/topology"
 	"vpcsim/topology/compile"
 )
@@ -15,33 +15,111 @@ import (
 // internetPrefix marks an address on the internet as a sender or receiver.
 const internetPrefix = "internet:"
 
+// family is the IP version of a probe.
+type family bool
+
+const (
+	ipv4 family = false
+	ipv6 family = true
+)
+
+// familyOf returns the family that the ends of a probe are written in: IPv6 if one is an IPv6 address.
+func familyOf(words ...string) family {
+	for _, word := range words {
+		if a, err := address(strings.TrimPrefix(word, internetPrefix)); err == nil && a.Is6() {
+			return ipv6
+		}
+	}
+	return ipv4
+}
+
+func (f family) has(a netip.Addr) bool { return a.IsValid() && a.Is6() == bool(f) }
+
+// String returns the family's name.
+func (f family) String() string {
+	if f == ipv6 {
+		return "IPv6"
+	}
+	return "IPv4"
+}
+
+// protocol returns the protocol that is meant by a number: icmp is the family's own.
+func (f family) protocol(n uint8) (uint8, error) {
+	switch {
+	case f == ipv4:
+		return n, nil
+	case n == packet.ICMP:
+		return packet.ICMPv6, nil
+	case isExtension(n):
+		return 0, fmt.Errorf("protocol %d: is an extension header of IPv6; give the number of what it extends", n)
+	}
+	return n, nil
+}
+
+// pick returns the first of a thing's addresses that is of the family.
+func (f family) pick(word string, all ...netip.Addr) (netip.Addr, error) {
+	for _, a := range all {
+		if f.has(a) {
+			return a, nil
+		}
+	}
+	return netip.Addr{}, fmt.Errorf("%s has no %s address", word, f)
+}
+
 // from finds the interface that a probe starts at, and the source address it has there.
-func (t *Tracer) from(word string) (*dataplane.Interface, netip.Addr, error) {
+func (t *Tracer) from(word string, f family) (*dataplane.Interface, netip.Addr, error) {
 	if text, ok := strings.CutPrefix(word, internetPrefix); ok {
 		a, err := address(text)
+		if err == nil {
+			a, err = f.pick(text, a)
+		}
 		return t.internetHost(a), a, err
 	}
 	if h := t.Network.InternetHost(word); h != nil {
-		return t.Snapshot.Interface(h.ID), h.Address, nil
+		a, err := f.pick(word, h.Address, h.IPv6Address)
+		return t.Snapshot.Interface(h.ID), a, err
 	}
-	eni, a, err := t.networkInterface(word)
+	if g := t.natGateway(word); g != nil {
+		return nil, netip.Addr{}, fmt.Errorf("%s is a NAT gateway, which opens no connections of its own: give an instance behind it", word)
+	}
+	eni, a, err := t.networkInterface(word, f)
 	if err != nil {
 		return nil, a, err
 	}
 	return t.Snapshot.Interface(eni.ID), a, nil
 }
 
-// networkInterface finds the network interface that a user means, and the address of it that packets start from.
-func (t *Tracer) networkInterface(word string) (*topology.NetworkInterface, netip.Addr, error) {
-	if eni := t.Network.NetworkInterface(word); eni != nil {
-		return eni, eni.Addresses[0], nil
+// natGateway finds a NAT gateway by its name, its id, or the id of its network interface.
+func (t *Tracer) natGateway(word string) *topology.NATGateway {
+	if g := t.Network.NATGateway(word); g != nil {
+		return g
 	}
-	if i := t.Network.Instance(word); i != nil {
-		return i.Interfaces[0], i.Interfaces[0].Addresses[0], nil
+	for _, v := range t.Network.VPCs {
+		for _, g := range v.NATGateways {
+			if g.InterfaceID == word {
+				return g
+			}
+		}
+	}
+	return nil
+}
+
+// networkInterface finds the network interface that a user means, and the address of it that packets start from.
+func (t *Tracer) networkInterface(word string, f family) (*topology.NetworkInterface, netip.Addr, error) {
+	eni := t.Network.NetworkInterface(word)
+	if i := t.Network.Instance(word); eni == nil && i != nil {
+		eni = i.Interfaces[0]
+	}
+	if eni != nil {
+		a, err := f.pick(word, slices.Concat(eni.Addresses, eni.IPv6Addresses)...)
+		return eni, a, err
 	}
 	a, err := netip.ParseAddr(word)
 	if err != nil {
 		return nil, a, t.unknown(word)
+	}
+	if a, err = f.pick(word, a); err != nil {
+		return nil, a, err
 	}
 	owners := slices.DeleteFunc(t.Network.InterfacesByAddress(a), func(e *topology.NetworkInterface) bool { return e.PublicIP == a })
 	switch len(owners) {
@@ -54,31 +132,39 @@ func (t *Tracer) networkInterface(word string) (*topology.NetworkInterface, neti
 }
 
 // to finds the address that a probe is sent to: the first, if a name has several.
-func (t *Tracer) to(word string) (netip.Addr, error) {
+func (t *Tracer) to(word string, f family) (netip.Addr, error) {
 	word = strings.TrimPrefix(word, internetPrefix)
-	if a, err := address(word); err == nil || a.IsValid() {
+	switch a, err := address(word); {
+	case err == nil:
+		return f.pick(word, a)
+	case a.IsValid():
 		return a, err
 	}
 	if h := t.Network.InternetHost(word); h != nil {
-		return h.Address, nil
+		return f.pick(word, h.Address, h.IPv6Address)
 	}
 	for _, name := range t.Network.S3.Names {
 		if name.Name == word {
-			return name.Addresses[0], nil
+			return f.pick(word, name.Addresses...)
 		}
 	}
-	_, a, err := t.networkInterface(word)
+	if g := t.natGateway(word); g != nil {
+		return f.pick(word, g.Addresses...)
+	}
+	_, a, err := t.networkInterface(word, f)
 	return a, err
 }
 
-// address reads an IPv4 address. One of IPv6 is an error, but valid.
+// address reads an address as packets carry them. One that no packet carries is an error, but valid.
 func address(word string) (netip.Addr, error) {
 	a, err := netip.ParseAddr(word)
 	switch {
 	case err != nil:
-		return netip.Addr{}, fmt.Errorf("%q is no IPv4 address", word)
-	case !a.Is4():
-		return a, errors.New("IPv6 is not carried by this version; give an IPv4 address")
+		return netip.Addr{}, fmt.Errorf("%q is no IP address", word)
+	case a.Is4In6():
+		return a, fmt.Errorf("%s is no address of a packet; write %s", word, a.Unmap())
+	case a.Zone() != "":
+		return a, fmt.Errorf("%s has a zone, which means nothing here; write %s", word, a.WithZone(""))
 	}
 	return a, nil
 }
@@ -86,7 +172,7 @@ func address(word string) (netip.Addr, error) {
 // internetHost returns the edge that has an address on the internet: a declared host, S3, or one made up for the occasion.
 func (t *Tracer) internetHost(a netip.Addr) *dataplane.Interface {
 	for _, h := range t.Network.InternetHosts {
-		if h.Address == a {
+		if h.Address == a || h.IPv6Address == a {
 			return t.Snapshot.Interface(h.ID)
 		}
 	}
@@ -108,11 +194,16 @@ func (t *Tracer) unknown(word string) error {
 			names = append(names, eni.Instance.Name)
 		}
 	}
+	for _, v := range t.Network.VPCs {
+		for _, g := range v.NATGateways {
+			names = append(names, g.Name)
+		}
+	}
 	for _, h := range t.Network.InternetHosts {
 		names = append(names, h.Name)
 	}
 	if len(names) > most {
 		names = append(names[:most], "…")
 	}
-	return fmt.Errorf("nothing is called %q; instances and internet hosts are: %s", word, strings.Join(names, ", "))
+	return fmt.Errorf("nothing is called %q; there are: %s", word, strings.Join(names, ", "))
 }

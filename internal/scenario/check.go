@@ -124,7 +124,7 @@ func (c *checker) client(path string, w WorkloadSpec) {
 	}
 }
 
-var paths = []string{conntrack.PathNone.String(), conntrack.PathLocal.String(), conntrack.PathInternet.String(), conntrack.PathEndpoint.String()}
+var paths = conntrack.Paths()
 
 func (c *checker) expect(path string, e *Expect) {
 	if e.Outcome != "" && !slices.Contains(outcomes, e.Outcome) {
@@ -156,7 +156,7 @@ func (c *checker) judged(path, kind string, e Expect) {
 
 func (c *checker) step(path string, s Step, started map[string]bool) {
 	set := 0
-	for _, is := range []bool{len(s.Start) > 0, len(s.Stop) > 0, len(s.Lost) > 0, len(s.Ended) > 0, s.Wait > 0, s.Say != "", !s.Change.IsZero()} {
+	for _, is := range []bool{len(s.Start) > 0, len(s.Stop) > 0, len(s.Lost) > 0, len(s.Alive) > 0, len(s.Ended) > 0, s.Wait > 0, s.Say != "", !s.Change.IsZero()} {
 		if is {
 			set++
 		}
@@ -172,11 +172,13 @@ func (c *checker) step(path string, s Step, started map[string]bool) {
 		}
 		started[name] = true
 	}
-	for key, names := range map[string][]string{".stop": s.Stop, ".lost": s.Lost, ".ended": s.Ended} {
+	for key, names := range map[string][]string{".stop": s.Stop, ".lost": s.Lost, ".alive": s.Alive, ".ended": s.Ended} {
 		for _, name := range names {
 			switch isCommand := c.file.Workloads[name].Kind == command; {
 			case !started[name]:
 				c.report(path+key, "%s has not been started", name)
+			case key == ".alive" && !slices.Contains(clients, c.file.Workloads[name].Kind):
+				c.report(path+key, "%s has no connection of its own", name)
 			case key == ".lost" && isCommand:
 				c.report(path+key, "%s is a command; wait for its end with ended", name)
 			case key == ".ended" && !isCommand:

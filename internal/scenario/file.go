@@ -38,8 +38,8 @@ type Expect struct {
 	Error        string        `yaml:"error" doc:"what the client saw: ECONNRESET, stalled, …; a dropped connection's is read as stalled with --mode silent and as ECONNRESET with --mode rst"`
 	SourceBefore string        `yaml:"source_before" doc:"the address the far side saw first: an address, public, private or none"`
 	SourceAfter  string        `yaml:"source_after" doc:"the address the far side saw after the last change: an address, public, private or none"`
-	PathBefore   string        `yaml:"path_before" doc:"igw, vpce, local or none"`
-	PathAfter    string        `yaml:"path_after" doc:"igw, vpce, local or none"`
+	PathBefore   string        `yaml:"path_before" doc:"igw, vpce, nat, nat+vpce, local, pcx, tgw, eigw, eni or none"`
+	PathAfter    string        `yaml:"path_after" doc:"igw, vpce, nat, nat+vpce, local, pcx, tgw, eigw, eni or none"`
 	Within       time.Duration `yaml:"within" doc:"a dropped connection's client saw the error at most this long after the commit"`
 	ExitCode     int           `yaml:"exit_code" doc:"exit code of a command"`
 	PublicIP     *Expect       `yaml:"public_ip_scope" doc:"what is expected instead with --scope public-ip"`
@@ -65,6 +65,7 @@ type Step struct {
 	Start          []string      `yaml:"start" doc:"start these workloads, and go on when each client is connected and has moved data, or has failed"`
 	Stop           []string      `yaml:"stop" doc:"end these workloads in good order"`
 	Lost           []string      `yaml:"lost" doc:"go on when each of these clients has noticed that its connection is lost"`
+	Alive          []string      `yaml:"alive" doc:"go on when each of these clients has moved data after the last change; one that does not has stalled"`
 	Ended          []string      `yaml:"ended" doc:"go on when each of these commands has ended"`
 	Wait           time.Duration `yaml:"wait" doc:"let time pass"`
 	Say            string        `yaml:"say" doc:"a line for the one who watches"`

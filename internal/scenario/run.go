@@ -122,13 +122,11 @@ func (r *run) step(ctx context.Context, s Step) error {
 			r.stop(c)
 		}
 	case len(s.Lost) > 0:
-		for _, name := range s.Lost {
-			c := r.conns[name]
-			if !c.await(ctx, loseLimit, c.lost) && ctx.Err() == nil {
-				r.say("%s has not noticed anything after %s", name, loseLimit)
-			}
-			r.observe(c)
-			r.tellLoss(c)
+		r.awaitLoss(ctx, s.Lost)
+	case len(s.Alive) > 0:
+		for _, name := range s.Alive {
+			r.conns[name].prove(ctx, r.last)
+			r.observe(r.conns[name])
 		}
 	case len(s.Ended) > 0:
 		for _, name := range s.Ended {
@@ -144,6 +142,18 @@ func (r *run) step(ctx context.Context, s Step) error {
 		return r.change(s.Change)
 	}
 	return nil
+}
+
+// awaitLoss waits until each of the clients has noticed that its connection is lost.
+func (r *run) awaitLoss(ctx context.Context, names []string) {
+	for _, name := range names {
+		c := r.conns[name]
+		if !c.await(ctx, loseLimit, c.lost) && ctx.Err() == nil {
+			r.say("%s has not noticed anything after %s", name, loseLimit)
+		}
+		r.observe(c)
+		r.tellLoss(c)
+	}
 }
 
 // change makes one change and tells which connections the router cut.

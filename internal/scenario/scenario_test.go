@@ -47,11 +47,11 @@ func TestLibrary(t *testing.T) {
 
 func TestModesAndScopes(t *testing.T) {
 	for _, mode := range []dataplane.Mode{dataplane.Silent, dataplane.Reset} {
-		for _, name := range []string{"endpoint-created", "endpoint-deleted", "flap"} {
+		for _, name := range []string{"endpoint-created", "endpoint-deleted", "flap", "nat-endpoint", "nat-subnet-endpoint", "address-change"} {
 			t.Run(name+"/"+mode.String(), func(t *testing.T) { play(t, name, mode, control.ScopeS3) })
 		}
 	}
-	for _, name := range []string{"endpoint-created", "static-route", "s3-endpoint"} {
+	for _, name := range []string{"endpoint-created", "static-route", "s3-endpoint", "nat-endpoint", "nat-subnet-endpoint"} {
 		t.Run(name+"/public-ip", func(t *testing.T) { play(t, name, dataplane.Natural, control.ScopePublicIP) })
 	}
 }
@@ -110,7 +110,7 @@ workloads:
   one: {on: nobody, kind: download, to: "s3:/demo"}
   two: {on: nobody, kind: dowload, to: s3://demo/x}
   three: {on: nobody, kind: serve}
-  four: {on: nobody, kind: stream, to: "x", replaces: five, expect: {outcome: gone, path_after: nat, source_after: outside}}
+  four: {on: nobody, kind: stream, to: "x", replaces: five, expect: {outcome: gone, path_after: vpn, source_after: outside}}
 timeline:
   - start: [one, one, six]
   - {wait: 1s, start: [two]}

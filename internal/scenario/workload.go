@@ -7,7 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"vpcsim/dataplane"
 	"vpcsim/dataplane/conntrack"
+	"vpcsim/dataplane/drop"
 	"vpcsim/internal/workload"
 )
 
@@ -74,8 +76,8 @@ func (r *run) judgeCommand(c *connection) {
 
 // pathOf asks the router which path the connection's flow takes.
 func (r *run) pathOf(c *connection) (path string) {
-	r.lab.Router().Flows(func(f conntrack.Flow) {
-		if path == "" && !f.Cut && r.matches(c, f.LocalAddr(), f.RemoteAddr()) {
+	r.lab.Router().Flows(func(_ *dataplane.Interface, t conntrack.Tuple, f conntrack.Flow) {
+		if path == "" && f.Cut == drop.None && r.matches(c, t.Local, t.Remote) {
 			path = f.Path.String()
 		}
 	})
@@ -86,8 +88,9 @@ func (r *run) pathOf(c *connection) (path string) {
 const acceptLimit = 2 * time.Second
 
 // sourceSeen asks the far side which source address the connection has there: S3 by its own records, a server by what it
-// accepted. The port tells connections apart: no gateway of this version changes it.
+// accepted. The port tells connections apart: the client's own, or the one that a NAT gateway chose in its place.
 func (r *run) sourceSeen(c *connection, local, remote netip.AddrPort) string {
+	local = r.lab.Outside(local, remote)
 	seen := r.seenByServer
 	if c.spec.Kind != workload.Stream {
 		seen = r.seenByS3

@@ -21,7 +21,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the expectations in testdata")
 
 // TestGolden reads each testdata/*.txtar: the topology in lab.vpc.yml, the packets in the file "packets", one a line
-// (FROM TO PROTOCOL), and in the file "traces" what becomes of each under the compiled snapshot.
+// (see parse), and in the file "traces" what becomes of each under the compiled snapshot.
 func TestGolden(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	require.NoError(t, err)
@@ -50,91 +50,13 @@ func snapshot(t *testing.T, lab []byte) (*topology.Network, *dataplane.Snapshot)
 	require.NoError(t, err)
 	n, err := topology.Resolve(spec, src)
 	require.NoError(t, err)
-	s, err := compile.Snapshot(n)
+	s, _, err := compile.Snapshot(n, nil)
 	require.NoError(t, err)
 	return n, dataplane.Prepare(s)
 }
 
-func traces(t *testing.T, lab []byte, packets string) string {
-	n, s := snapshot(t, lab)
-	names := friendly(n)
-	var b strings.Builder
-	for line := range strings.Lines(packets) {
-		f := strings.Fields(line)
-		require.Len(t, f, 3, line)
-		from, src := sender(t, n, s, f[0])
-		p := packet.New(128)
-		build(t, p, src, netip.MustParseAddr(f[1]), f[2])
-		trace := s.Trace(nil, from, p)
-		fmt.Fprintf(&b, "%s", strings.TrimSpace(line))
-		for _, step := range trace.Steps {
-			fmt.Fprintf(&b, "\n  %-9s %s", step.Stage, names.Replace(step.Where))
-			if step.Rule != "" {
-				fmt.Fprintf(&b, ": %s", names.Replace(step.Rule))
-			}
-		}
-		if trace.Delivered != nil {
-			fmt.Fprintf(&b, "\n  => delivered, source %s, destination %s\n", p.Src, p.Dst)
-		} else {
-			fmt.Fprintf(&b, "\n  => dropped %s\n", trace.Drop)
-		}
-	}
-	return b.String()
-}
-
-// sender finds the interface of an instance (by name) or an edge (by id), and its first address.
-func sender(t *testing.T, n *topology.Network, s *dataplane.Snapshot, name string) (*dataplane.Interface, netip.Addr) {
-	name, source, _ := strings.Cut(name, "@")
-	for _, i := range s.Interfaces {
-		if i.ID != name && i.Name != name {
-			continue
-		}
-		if source != "" {
-			return i, netip.MustParseAddr(source)
-		}
-		return i, i.Addrs[0]
-	}
-	t.Fatalf("no interface %s", name)
-	return nil, netip.Addr{}
-}
-
-func build(t *testing.T, p *packet.Packet, src, dst netip.Addr, protocol string) {
-	from, to := netip.AddrPortFrom(src, 40000), netip.AddrPortFrom(dst, 443)
-	switch protocol {
-	case "tcp":
-		packet.BuildTCP(p, from, to, packet.SYN, 1, 0, nil)
-	case "udp":
-		packet.BuildUDP(p, from, to, nil)
-	case "ping":
-		packet.BuildICMPEcho(p, src, dst, 1, 1, nil)
-	default:
-		t.Fatalf("unknown protocol %s", protocol)
-	}
-}
-
-// friendly replaces ids by names, which people can read.
-func friendly(n *topology.Network) *strings.Replacer {
-	var pairs []string
-	add := func(id, name string) { pairs = append(pairs, id, name) }
-	for _, v := range n.VPCs {
-		add(v.ID, v.Name)
-		if v.InternetGateway != nil {
-			add(v.InternetGateway.ID, v.InternetGateway.Name)
-		}
-		for _, table := range v.RouteTables {
-			add(table.ID, "rtb:"+table.Name)
-		}
-		for _, e := range v.Endpoints {
-			add(e.ID, "vpce:"+e.Name)
-		}
-	}
-	for _, eni := range n.NetworkInterfaces() {
-		add(eni.ID, fmt.Sprintf("eni:%s/%d", eni.Instance.Name, eni.Index))
-	}
-	for _, h := range n.InternetHosts {
-		add(h.ID, "host:"+h.Name)
-	}
-	return strings.NewReplacer(pairs...)
+func syn(p *packet.Packet, from, to netip.Addr) {
+	packet.BuildTCP(p, netip.AddrPortFrom(from, 40000), netip.AddrPortFrom(to, 443), packet.SYN, 1, 0, nil)
 }
 
 // TestTwoVPCsWithTheSameAddresses: the realm keeps their flows apart, and each endpoint answers into its own VPC.
@@ -148,15 +70,13 @@ vpcs:
 	for _, v := range n.VPCs {
 		eni := v.Instances[0].Interfaces[0]
 		p := packet.New(128)
-		build(t, p, eni.Addresses[0], netip.MustParseAddr("52.216.1.2"), "tcp")
-		trace := s.Trace(nil, s.Interface(eni.ID), p)
+		syn(p, eni.Addresses[0], netip.MustParseAddr("52.216.1.2"))
+		trace := s.Trace(nil, s.Interface(eni.ID), p, nil)
 		require.NotNil(t, trace.Delivered)
 		if trace.Delivered.ID != v.Endpoints[0].ID {
 			t.Errorf("%s: delivered at %s, want its own endpoint", v.Name, trace.Delivered.ID)
 		}
-		back := packet.New(128)
-		build(t, back, p.Dst, p.Src, "tcp")
-		trace = s.Trace(nil, trace.Delivered, back)
+		trace = s.Trace(nil, trace.Delivered, answer(t, p), trace)
 		if trace.Delivered == nil || trace.Delivered.ID != eni.ID {
 			t.Errorf("%s: the answer did not come back: %+v", v.Name, trace)
 		}
@@ -172,7 +92,8 @@ func twin(name string) string {
     cidr: 10.0.0.0/16
     subnets: {a: {cidr: 10.0.1.0/24}}
     endpoints: {s3-%s: {service: s3, route_tables: [main]}}
-    instances: {%s: {subnet: a, address: 10.0.1.10}}
+    security_groups: {open: {ingress: [{protocol: tcp, peer: s3}]}}
+    instances: {%s: {subnet: a, address: 10.0.1.10, security_groups: [open]}}
 `, name, name, name)
 }
 
@@ -186,19 +107,19 @@ func TestDrainingEndpoint(t *testing.T) {
 	now, err := topology.Resolve(spec, nil)
 	require.NoError(t, err)
 	gone := before.VPCs[0].Endpoints[0]
-	built, err := compile.Snapshot(now, gone)
+	built, _, err := compile.Snapshot(now, nil, gone)
 	require.NoError(t, err)
 	s := dataplane.Prepare(built)
 	eni := now.VPCs[0].Instances[0].Interfaces[0]
 	s3 := netip.MustParseAddr("52.216.1.2")
 
 	p := packet.New(128)
-	build(t, p, eni.Addresses[0], s3, "tcp")
-	if trace := s.Trace(nil, s.Interface(eni.ID), p); trace.Delivered != nil {
+	syn(p, eni.Addresses[0], s3)
+	if trace := s.Trace(nil, s.Interface(eni.ID), p, nil); trace.Delivered != nil {
 		t.Errorf("delivered at %s, want no route", trace.Delivered.ID)
 	}
-	build(t, p, s3, eni.Addresses[0], "tcp")
-	if trace := s.Trace(nil, s.Interface(gone.ID), p); trace.Delivered == nil || trace.Delivered.ID != eni.ID {
+	syn(p, s3, eni.Addresses[0])
+	if trace := s.Trace(nil, s.Interface(gone.ID), p, nil); trace.Delivered == nil || trace.Delivered.ID != eni.ID {
 		t.Errorf("what S3 still sends is dropped: %s", trace.Drop)
 	}
 }

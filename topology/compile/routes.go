@@ -2,12 +2,11 @@ package compile
 
 import (
 	"net/netip"
+	"slices"
 
 	"vpcsim/dataplane"
 	"vpcsim/dataplane/conntrack"
 	"vpcsim/dataplane/drop"
-	"vpcsim/endpoint"
-	"vpcsim/nat"
 	"vpcsim/routing"
 	"vpcsim/topology"
 )
@@ -15,8 +14,40 @@ import (
 // Local is the target of a local route, as AWS writes it.
 const Local = "local"
 
+// What the targets of routes carry: the largest datagram in bytes (aws-semantics 8.5), and the largest MSS that a SYN
+// through those that clamp it may announce (aws-semantics 3.4, 5.2).
+const (
+	mtuInternet = 1500
+	mtuGateway  = 8500 // NAT gateways, transit gateways, endpoints
+	clampMSS    = mtuGateway - 40
+)
+
 // reserved is never forwarded by a wider route: the link-local services live here (aws-semantics 1.3).
-var reserved = netip.MustParsePrefix("169.254.168.0/22")
+var reserved = [...]netip.Prefix{netip.MustParsePrefix("169.254.168.0/22"), netip.MustParsePrefix("fd00:ec2::/32")}
+
+// view is a route table as the subnets of one Availability Zone see it. Only the way to a transit gateway depends on the
+// zone; where a table has none, zone is empty and all its subnets share one node.
+type view struct {
+	table *topology.RouteTable
+	zone  string
+}
+
+func viewFrom(s *topology.Subnet) view {
+	if slices.ContainsFunc(s.RouteTable.Routes, func(r *topology.Route) bool { return r.TransitGateway != nil }) {
+		return view{s.RouteTable, s.AZ}
+	}
+	return view{table: s.RouteTable}
+}
+
+// node returns the node of a route table, made on the first call and filled by connect.
+func (c *compiler) node(w view) *dataplane.Node {
+	n := c.tables[w]
+	if n == nil {
+		n = &dataplane.Node{ID: w.table.ID}
+		c.tables[w] = n
+	}
+	return n
+}
 
 func build(routes []*dataplane.Route) (*routing.Table[*dataplane.Route], error) {
 	var b routing.Builder[*dataplane.Route]
@@ -26,55 +57,68 @@ func build(routes []*dataplane.Route) (*routing.Table[*dataplane.Route], error) 
 	return b.Build()
 }
 
-// routeTable compiles the routes of one table: a local one per CIDR of the VPC, then those of the topology, a prefix list
-// being one route for each of its entries (aws-semantics 1.2, 1.4).
-func (c *compiler) routeTable(t *topology.RouteTable, local *dataplane.Node, igw *nat.Static) (*routing.Table[*dataplane.Route], error) {
-	routes := []*dataplane.Route{{Prefix: reserved, Target: Local, Origin: routing.Local, Drop: drop.NoPossibleDestination}}
-	for _, cidr := range t.VPC.CIDRs {
-		routes = append(routes, &dataplane.Route{
-			Prefix: cidr, Target: Local, Origin: routing.Local, Path: conntrack.PathLocal, Node: local,
-		})
+// routes compiles the routes of one table: a local one per CIDR of the VPC, unless the table gives it another target, then
+// those of the topology, a prefix list being one route for each of its entries (aws-semantics 1.2, 1.4).
+func (c *compiler) routes(w view) (routes []*dataplane.Route) {
+	for _, p := range reserved {
+		routes = append(routes, &dataplane.Route{Prefix: p, Target: Local, Origin: routing.Local, Drop: drop.NoPossibleDestination})
 	}
-	for _, r := range t.Routes {
+	v := c.vpcs[w.table.VPC]
+	for _, cidr := range cidrs(v.VPC) {
+		replaced := func(r *topology.Route) bool { return r.Destination == cidr }
+		if !slices.ContainsFunc(w.table.Routes, replaced) {
+			routes = append(routes, v.toLocal(cidr))
+		}
+	}
+	for _, r := range w.table.Routes {
 		if r.PrefixList == nil {
-			routes = append(routes, c.route(r, r.Destination, routing.Static, igw))
+			routes = append(routes, c.route(w, r, r.Destination))
 			continue
 		}
 		for _, entry := range r.PrefixList.Entries {
-			routes = append(routes, c.route(r, entry, routing.PrefixList, igw))
+			out := c.route(w, r, entry)
+			out.PrefixList, out.Origin = r.PrefixList.ID, routing.PrefixList
+			routes = append(routes, out)
 		}
-	}
-	return build(routes)
-}
-
-// route compiles one route for one prefix.
-func (c *compiler) route(r *topology.Route, prefix netip.Prefix, origin routing.Origin, igw *nat.Static) *dataplane.Route {
-	out := &dataplane.Route{Prefix: prefix, Origin: origin, Target: r.Target}
-	if r.PrefixList != nil {
-		out.PrefixList = r.PrefixList.ID
-	}
-	switch {
-	case r.State == topology.RouteBlackhole: // stays the best route and drops (aws-semantics 1.5)
-		out.Drop = drop.BadStateRoute
-	case r.Endpoint != nil:
-		out.Path, out.Gateway, out.Interface = conntrack.PathEndpoint, endpoint.Gateway{}, c.endpoints[r.Endpoint]
-	case r.InternetGateway != nil:
-		out.Path, out.Gateway, out.Node = conntrack.PathInternet, igw.Egress(), c.internet
-	default:
-		out.Drop = drop.BadStateRoute
-	}
-	return out
-}
-
-// unassigned is the part of a VPC's address space that belongs to nobody: it never leaks out of the VPC.
-func unassigned(v *topology.VPC) (routes []*dataplane.Route) {
-	for _, cidr := range v.CIDRs {
-		routes = append(routes, &dataplane.Route{Prefix: cidr, Target: Local, Origin: routing.Local, Drop: drop.NoPossibleDestination})
 	}
 	return routes
 }
 
-// host leads to an interface by one of its addresses.
-func host(a netip.Addr, i *dataplane.Interface) *dataplane.Route {
-	return &dataplane.Route{Prefix: hostPrefix(a), Target: Local, Origin: routing.Local, Path: conntrack.PathLocal, Interface: i}
+// toLocal is the local route for a prefix.
+func (v *vpc) toLocal(prefix netip.Prefix) *dataplane.Route {
+	return &dataplane.Route{Prefix: prefix, Target: Local, Origin: routing.Local, Path: conntrack.PathLocal, Node: v.local}
+}
+
+// route compiles one route for one prefix.
+func (c *compiler) route(w view, r *topology.Route, prefix netip.Prefix) *dataplane.Route {
+	v := c.vpcs[w.table.VPC]
+	out := &dataplane.Route{Prefix: prefix, Origin: routing.Static, Target: r.Target}
+	switch {
+	case r.State == topology.RouteBlackhole: // stays the best route and drops (aws-semantics 1.5)
+		out.Drop = drop.BadStateRoute
+	case r.Local:
+		return v.toLocal(prefix)
+	case r.InternetGateway != nil:
+		c.toInternet(out, v)
+	case r.EgressOnly != nil:
+		out.Path, out.MTU = conntrack.PathEgressOnly, mtuInternet
+		out.Gateway, out.Node = v.egressOnly.Outbound(), c.internet
+	case r.Endpoint != nil:
+		c.toEndpoint(out, r.Endpoint, v)
+	case r.NATGateway != nil:
+		out.Path, out.MTU, out.ClampMSS = conntrack.PathNAT, mtuGateway, clampMSS
+		out.Interface = c.interfaces[r.NATGateway.InterfaceID]
+	case r.NetworkInterface != nil:
+		out.Path, out.Interface = conntrack.PathInterface, c.interfaces[r.NetworkInterface.ID]
+		if w.table.Edge && !public(r.NetworkInterface, prefix) { // aws-semantics 1.1
+			out.Drop = drop.IngressNoPublicIP
+		}
+	case r.Peering != nil:
+		c.toPeer(out, r.Peering, v)
+	case r.TransitGateway != nil:
+		c.toTransitGateway(out, r.TransitGateway, v, w.zone)
+	default:
+		out.Drop = drop.BadStateRoute
+	}
+	return out
 }

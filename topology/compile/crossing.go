@@ -1,0 +1,76 @@
+package compile
+
+import (
+	"net/netip"
+
+	"vpcsim/dataplane/drop"
+	"vpcsim/dataplane/filter"
+	"vpcsim/dataplane/packet"
+)
+
+// The gateways here have no state and rewrite nothing but the time to live: they say what may cross. Those that remember
+// connections or translate addresses are in package nat.
+
+// contains says whether one of the prefixes contains a.
+func contains(prefixes []netip.Prefix, a netip.Addr) bool {
+	for _, p := range prefixes {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// peering is the way from one VPC of a peering connection to the other.
+type peering struct{ from, to []netip.Prefix }
+
+// Cross lets through what goes from the addresses of one VPC to those of the other
+// (aws-semantics 8.6, explanation-codes PCX_REQUIRES_ADDRESS_IN_VPC_CIDR).
+func (g peering) Cross(p *packet.Packet) drop.Reason {
+	if contains(g.from, p.Src) && contains(g.to, p.Dst) {
+		return drop.None
+	}
+	return drop.PeeringAddress
+}
+
+// untranslated is an internet gateway's way out for IPv6.
+type untranslated struct{ from netip.Prefix }
+
+// Cross lets through what comes from the VPC's own addresses (aws-semantics 4, explanation-codes
+// GATEWAY_REJECTS_SPOOFED_TRAFFIC).
+func (g untranslated) Cross(p *packet.Packet) drop.Reason {
+	if g.from.Contains(p.Src) {
+		return drop.None
+	}
+	return drop.Spoofed
+}
+
+// hop is an internet gateway's way in for IPv6.
+type hop struct{}
+
+// Cross takes one off the hop limit, as for IPv4 (aws-semantics 8.4).
+func (hop) Cross(p *packet.Packet) drop.Reason {
+	if p.TTL() <= 1 {
+		return drop.TTLExpired
+	}
+	p.DecrementTTL()
+	return drop.None
+}
+
+// transit is the way into a transit gateway by the network interface in an attachment's subnet.
+type transit struct{ acl *filter.NetworkACL }
+
+// Cross asks the inbound entries of the subnet's network ACL, as tgw-nacls has it, and takes one off the time to live
+// (aws-semantics 8.4).
+func (g transit) Cross(p *packet.Packet) drop.Reason {
+	if allowed, _ := g.acl.Ingress(p); !allowed {
+		return drop.NetworkACL
+	}
+	return hop{}.Cross(p)
+}
+
+// passage is the way out of a transit gateway: what arrives at its network interface goes on from there.
+type passage struct{}
+
+// Cross lets everything through.
+func (passage) Cross(*packet.Packet) drop.Reason { return drop.None }

@@ -1,0 +1,109 @@
+package compile
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"vpcsim/dataplane/filter"
+	"vpcsim/topology"
+)
+
+// everywhere is every address of both families.
+var everywhere = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
+
+// rules are the compiled rules of one security group.
+type rules struct{ ingress, egress []filter.Rule }
+
+// membersOf returns what a group stands for as the other side of a rule: the private addresses of its network interfaces
+// (aws-semantics 6.1).
+func (c *compiler) membersOf(g *topology.SecurityGroup) []netip.Prefix {
+	known, ok := c.members[g]
+	if !ok {
+		for _, a := range c.network.Members(g) {
+			known = append(known, hostPrefix(a))
+		}
+		c.members[g] = known
+	}
+	return known
+}
+
+// securityGroups compiles the union of some groups. Interfaces with the same groups share it.
+func (c *compiler) securityGroups(groups []*topology.SecurityGroup) *filter.SecurityGroups {
+	groups = slices.Clone(groups)
+	slices.SortFunc(groups, func(a, b *topology.SecurityGroup) int { return strings.Compare(a.ID, b.ID) })
+	var ids strings.Builder
+	for _, g := range groups {
+		ids.WriteString(g.ID + " ")
+	}
+	if shared := c.groups[ids.String()]; shared != nil {
+		return shared
+	}
+	var union rules
+	for _, g := range groups {
+		r := c.groupRules(g)
+		union.ingress, union.egress = append(union.ingress, r.ingress...), append(union.egress, r.egress...)
+	}
+	compiled := filter.NewSecurityGroups(union.ingress, union.egress)
+	c.groups[ids.String()] = compiled
+	return compiled
+}
+
+func (c *compiler) groupRules(g *topology.SecurityGroup) *rules {
+	r := c.rules[g]
+	if r == nil {
+		r = &rules{c.rulesOf(g.ID, "ingress", g.Ingress), c.rulesOf(g.ID, "egress", g.Egress)}
+		c.rules[g] = r
+	}
+	return r
+}
+
+// rulesOf compiles one direction of a group. The rules' IDs count as the file's error messages do, from 0.
+func (c *compiler) rulesOf(group, direction string, rules []*topology.Rule) (out []filter.Rule) {
+	for n, r := range rules {
+		f := rule(fmt.Sprintf("%s[%s %d]", group, direction, n), r)
+		switch {
+		case r.PrefixList != nil:
+			f.Peers = r.PrefixList.Entries
+		case r.Group != nil:
+			f.Peers = c.membersOf(r.Group)
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// acl compiles a network ACL, once for all its subnets.
+func (c *compiler) acl(a *topology.NetworkACL) *filter.NetworkACL {
+	compiled := c.acls[a]
+	if compiled == nil {
+		compiled = filter.NewNetworkACL(a.ID, entries(a, a.Ingress), entries(a, a.Egress))
+		c.acls[a] = compiled
+	}
+	return compiled
+}
+
+func entries(a *topology.NetworkACL, list []*topology.Rule) (out []filter.Rule) {
+	for _, r := range list {
+		f := rule(fmt.Sprintf("%s#%d", a.ID, r.Number), r)
+		f.Deny = !r.Allow
+		out = append(out, f)
+	}
+	return out
+}
+
+// unasked is a list of a network ACL that is passed by.
+func unasked(a *topology.NetworkACL) []filter.Rule {
+	return []filter.Rule{{
+		ID: a.ID + "#not-asked", Protocol: filter.Any, LastPort: 65535, ICMPType: filter.Any, ICMPCode: filter.Any, Peers: everywhere,
+	}}
+}
+
+// rule compiles what a rule of either kind says of packets.
+func rule(id string, r *topology.Rule) filter.Rule {
+	return filter.Rule{
+		ID: id, Protocol: r.Protocol, FirstPort: r.FirstPort, LastPort: r.LastPort, ICMPType: r.ICMPType, ICMPCode: r.ICMPCode,
+		Peers: []netip.Prefix{r.Prefix},
+	}
+}

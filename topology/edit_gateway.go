@@ -1,0 +1,88 @@
+package topology
+
+import (
+	"fmt"
+	"slices"
+)
+
+// CreateNATGateway adds a NAT gateway.
+func (s *Spec) CreateNATGateway(vpc, name string, g NATGatewaySpec) error {
+	vpc, err := s.vpcOf(vpc)
+	if err != nil {
+		return err
+	}
+	if _, there := s.VPCs[vpc].NATGateways[name]; there {
+		return fmt.Errorf("%s already has a NAT gateway %s", join("vpcs", vpc), shown(name))
+	}
+	if _, subnet, err := s.subnet(vpc, g.Subnet); err == nil {
+		g.Subnet = subnet
+	}
+	s.holdAddresses()
+	v := s.VPCs[vpc]
+	if v.NATGateways == nil {
+		v.NATGateways = map[string]NATGatewaySpec{}
+	}
+	v.NATGateways[name] = g
+	s.VPCs[vpc] = v
+	return nil
+}
+
+// DeleteNATGateway removes a NAT gateway. The routes that lead to it become black holes (aws-semantics 5.1).
+func (s *Spec) DeleteNATGateway(vpc, name string) error {
+	vpc, name, err := s.find("NAT gateway", "nat", "nat_gateways", vpc, name,
+		func(v VPCSpec) []string { return sortedKeys(v.NATGateways) })
+	if err != nil {
+		return err
+	}
+	s.holdAddresses()
+	delete(s.VPCs[vpc].NATGateways, name)
+	s.blackhole(vpc, name, id("nat", idPath("vpcs", vpc, "nat_gateways", name)))
+	return nil
+}
+
+// CreatePeering adds a VPC peering connection.
+func (s *Spec) CreatePeering(name string, p PeeringSpec) error {
+	if _, there := s.Peerings[name]; there {
+		return fmt.Errorf("the topology already has a peering %s", shown(name))
+	}
+	for _, side := range []*string{&p.Requester, &p.Accepter} {
+		vpc, err := s.vpcOf(*side)
+		if err != nil {
+			return err
+		}
+		*side = vpc
+	}
+	if s.Peerings == nil {
+		s.Peerings = map[string]PeeringSpec{}
+	}
+	s.Peerings[name] = p
+	return nil
+}
+
+// DeletePeering removes a VPC peering connection. The routes of both VPCs that lead to it become black holes (aws-semantics
+// 1.5).
+func (s *Spec) DeletePeering(name string) error {
+	names := sortedKeys(s.Peerings)
+	pcx := func(name string) string { return id("pcx", idPath("peerings", name)) }
+	i := slices.IndexFunc(names, func(other string) bool { return other == name || pcx(other) == name })
+	if i < 0 {
+		return fmt.Errorf("%s", noSuch("peering", name, "the topology", names))
+	}
+	p := s.Peerings[names[i]]
+	delete(s.Peerings, names[i])
+	for _, vpc := range []string{p.Requester, p.Accepter} {
+		s.blackhole(vpc, names[i], pcx(names[i]))
+	}
+	return nil
+}
+
+// blackhole makes black holes of a VPC's routes to a target, which is gone. It may be named in any of the ways.
+func (s *Spec) blackhole(vpc string, target ...string) {
+	for _, table := range s.VPCs[vpc].RouteTables {
+		for i := range table.Routes {
+			if slices.Contains(target, table.Routes[i].Target) {
+				table.Routes[i].State = string(RouteBlackhole)
+			}
+		}
+	}
+}

@@ -1,0 +1,68 @@
+package topology_test
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"vpcsim/topology"
+)
+
+// The parts of a summary that most topologies do not have. What every VPC and interface has anyway (its default group and
+// ACL, the usual time-outs) is left out where it is the only one.
+
+func optional(before string, there bool, what any) string {
+	if !there {
+		return ""
+	}
+	return fmt.Sprint(before, what)
+}
+
+// summarizeFilters writes a VPC's security groups and network ACLs.
+func summarizeFilters(p func(string, ...any), v *topology.VPC) {
+	for _, g := range v.SecurityGroups {
+		if len(v.SecurityGroups) > 1 {
+			p("  group %s %s default=%v", g.Name, g.ID, g.Default)
+			summarizeRules(p, g.Ingress, g.Egress)
+		}
+	}
+	for _, a := range v.NetworkACLs {
+		if len(v.NetworkACLs) > 1 {
+			p("  acl %s %s default=%v", a.Name, a.ID, a.Default)
+			summarizeRules(p, a.Ingress, a.Egress)
+		}
+	}
+}
+
+func summarizeRules(p func(string, ...any), ingress, egress []*topology.Rule) {
+	for _, r := range ingress {
+		p("    in  %s", ruleText(r))
+	}
+	for _, r := range egress {
+		p("    out %s", ruleText(r))
+	}
+}
+
+func ruleText(r *topology.Rule) string {
+	peer := r.Prefix.String()
+	switch {
+	case r.PrefixList != nil:
+		peer = r.PrefixList.Name
+	case r.Group != nil:
+		peer = r.Group.VPC.Name + "/" + r.Group.Name
+	}
+	return fmt.Sprintf("%d allow=%v protocol=%d ports=%d-%d icmp=%d/%d %s",
+		r.Number, r.Allow, r.Protocol, r.FirstPort, r.LastPort, r.ICMPType, r.ICMPCode, peer)
+}
+
+// security writes an interface's IPv6 addresses, groups and time-outs.
+func security(e *topology.NetworkInterface) string {
+	var groups []string
+	for _, g := range e.SecurityGroups {
+		groups = append(groups, g.Name)
+	}
+	usual := topology.ConnectionTracking{TCPEstablished: 432000 * time.Second, UDPStream: 180 * time.Second, UDP: 30 * time.Second}
+	return optional(" ", len(e.IPv6Addresses) > 0, e.IPv6Addresses) +
+		optional(" groups=", len(groups) != 1 || groups[0] != "default", strings.Join(groups, ",")) +
+		optional(" tracking=", e.Tracking != usual, e.Tracking)
+}
