@@ -169,7 +169,7 @@ func (g *Gateway) crossWhole(c *config, p *packet.Packet, inbound bool) drop.Rea
 		case inbound:
 			reason = s.inward(c, &k, p)
 		default:
-			reason = s.outward(&k, p)
+			reason = s.outward(c, &k, p)
 		}
 	}
 	if !p.Probe {

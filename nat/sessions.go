@@ -110,8 +110,7 @@ type shard struct {
 }
 
 // outward is Cross for a packet from inside. The caller holds the shard.
-func (s *shard) outward(k *key, p *packet.Packet) drop.Reason {
-	c := s.g.config.Load()
+func (s *shard) outward(c *config, k *key, p *packet.Packet) drop.Reason {
 	i, ok := s.inside.Find(k, k.hash(&s.g.seed))
 	if ok && !s.sessions[i].alive(c, p.Time) {
 		if !p.Probe {
