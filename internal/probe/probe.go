@@ -133,7 +133,7 @@ func (t *Tracer) Trace(q Query) (*Answer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("from: %w", err)
 	}
-	to, err := t.to(q.To, f)
+	to, err := t.to(q.To, f, from.Subnet == nil)
 	if err != nil {
 		return nil, fmt.Errorf("to: %w", err)
 	}

@@ -94,6 +94,9 @@ func TestTrace(t *testing.T) {
 		"between instances of two subnets": {
 			Query{From: "web", To: "db", Protocol: "tcp", Port: 5432}, Delivered, "", eni("db"), "10.0.1.10", Delivered,
 		},
+		"from the internet a name means the public address": {
+			Query{From: "peer", To: "web", Protocol: "tcp", Port: 80}, Delivered, "", eni("web"), "203.0.113.10", Delivered,
+		},
 		"from a declared internet host": {
 			Query{From: "peer", To: "198.51.100.10", Protocol: "tcp", Port: 80}, Delivered, "", eni("web"), "203.0.113.10", Delivered,
 		},

@@ -131,8 +131,9 @@ func (t *Tracer) networkInterface(word string, f family) (*topology.NetworkInter
 	return nil, a, fmt.Errorf("%s is an address of %s and of %s: give the id of the network interface", a, owners[0].ID, owners[1].ID)
 }
 
-// to finds the address that a probe is sent to: the first, if a name has several.
-func (t *Tracer) to(word string, f family) (netip.Addr, error) {
+// to finds the address that a probe is sent to: the first, if a name has several. From outside an instance or a NAT gateway is
+// known by its public address, as its public DNS name resolves there (aws-semantics 4: elastic-ip-addresses-eip).
+func (t *Tracer) to(word string, f family, outside bool) (netip.Addr, error) {
 	word = strings.TrimPrefix(word, internetPrefix)
 	switch a, err := address(word); {
 	case err == nil:
@@ -149,9 +150,15 @@ func (t *Tracer) to(word string, f family) (netip.Addr, error) {
 		}
 	}
 	if g := t.natGateway(word); g != nil {
+		if outside {
+			return f.pick(word, slices.Concat(g.PublicIPs, g.Addresses)...)
+		}
 		return f.pick(word, g.Addresses...)
 	}
-	_, a, err := t.networkInterface(word, f)
+	eni, a, err := t.networkInterface(word, f)
+	if err == nil && outside && f.has(eni.PublicIP) {
+		a = eni.PublicIP
+	}
 	return a, err
 }
 
