@@ -187,11 +187,10 @@ func (a *app) tell(err error) {
 	if err == nil || errors.As(err, &code) && code.err == nil || errors.Is(err, context.Canceled) {
 		return
 	}
-	var problems topology.Errors
 	var machine *port.Unsupported
 	switch {
-	case errors.As(err, &problems):
-		fmt.Fprintln(a.stderr, problems)
+	case errors.As(err, new(topology.Errors)):
+		fmt.Fprintln(a.stderr, err)
 	case errors.As(err, &machine):
 		fmt.Fprintf(a.stderr, "vpcsim: this machine can't: %s\ncure: %s\n", machine.What, machine.Cure)
 	case errors.Is(err, context.DeadlineExceeded):

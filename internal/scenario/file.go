@@ -21,7 +21,7 @@ type WorkloadSpec struct {
 	On       string        `yaml:"on" doc:"name of the instance or internet host it runs in"`
 	Kind     string        `yaml:"kind" doc:"download, upload or keepalive (S3 clients), stream (client of serve), serve (TCP echo server), command"`
 	To       string        `yaml:"to" doc:"s3://BUCKET/KEY for S3 clients; NAME:PORT of an instance (private address) or host, or public:NAME:PORT, for stream"`
-	Address  string        `yaml:"address" doc:"IPv4 address to connect to instead of what the S3 name resolves to"`
+	Address  string        `yaml:"address" doc:"IPv4 address to connect to instead of what the name resolves to"`
 	Listen   int           `yaml:"listen" doc:"port that serve listens on"`
 	Device   int           `yaml:"device" doc:"index of the network interface whose address the client uses (default 0, the primary)"`
 	Every    time.Duration `yaml:"every" doc:"pause between writes, or between the requests of keepalive"`

@@ -161,6 +161,7 @@ func (r *run) change(c control.Change) error {
 	for _, conn := range r.conns {
 		r.observe(conn)
 	}
+	before := r.lab.Network()
 	done, err := r.lab.Change(c)
 	if err != nil {
 		return err
@@ -170,23 +171,23 @@ func (r *run) change(c control.Change) error {
 	for _, e := range done.Flows {
 		if e.Event == control.FlowDropped {
 			cut++
-			r.assign(e)
+			r.assign(before, e)
 		}
 	}
 	r.say("%s committed: the router cut %d connections", c.Action(), cut)
 	return nil
 }
 
-// assign gives a cut to the connection it belongs to. What a client has closed already may still have been open at the router,
-// and a connection between two instances is two flows: neither is a finding.
-func (r *run) assign(e control.Event) {
+// assign gives a cut to the connection it belongs to, by the addresses that things had before the change. What a client has closed
+// already may still have been open at the router, and a connection between two instances is two flows: neither is a finding.
+func (r *run) assign(before *topology.Network, e control.Event) {
 	local, remote := e.Flow()
 	known := false
 	for _, c := range r.conns {
 		if c.spec.Kind == command && c.spec.On == e.Instance {
 			known = true // a program's own affair
 		}
-		if !c.isClient() || !r.matches(c, local, remote) {
+		if !c.isClient() || !c.matches(before, local, remote) {
 			continue
 		}
 		known = true
@@ -202,7 +203,7 @@ func (r *run) assign(e control.Event) {
 }
 
 // matches says whether a flow, given by its interface's own end and the far end, is the connection's.
-func (r *run) matches(c *connection, local, remote netip.AddrPort) bool {
+func (c *connection) matches(n *topology.Network, local, remote netip.AddrPort) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.local.IsValid() {
@@ -211,12 +212,12 @@ func (r *run) matches(c *connection, local, remote netip.AddrPort) bool {
 	if local == c.local && remote == c.remote {
 		return true
 	}
-	return remote == c.local && local.Port() == c.remote.Port() && r.owns(c.remote.Addr(), local.Addr())
+	return remote == c.local && local.Port() == c.remote.Port() && owns(n, c.remote.Addr(), local.Addr())
 }
 
 // owns says whether a public (or private) address belongs to the interface with the given private address.
-func (r *run) owns(a, private netip.Addr) bool {
-	for _, eni := range r.lab.Network().InterfacesByAddress(private) {
+func owns(n *topology.Network, a, private netip.Addr) bool {
+	for _, eni := range n.InterfacesByAddress(private) {
 		if eni.PublicIP == a || slices.Contains(eni.Addresses, a) {
 			return true
 		}

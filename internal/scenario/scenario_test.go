@@ -236,3 +236,25 @@ timeline:
 		}
 	}
 }
+
+// TestACutByTheReleaseOfAnAddressIsFoundByTheOldAddress: after the change nobody has the address that the connection was opened to.
+// The new holder of the address is reached by workloads that name the address.
+func TestACutByTheReleaseOfAnAddressIsFoundByTheOldAddress(t *testing.T) {
+	r := playText(t, `
+  internet: {hosts: {client: {address: 203.0.113.10}}}
+workloads:
+  server: {on: app, kind: serve, listen: 7}
+  before: {on: client, kind: stream, to: "public:app:7", stall: 1s, expect: {outcome: dropped, source_after: none}}
+  after: {on: client, kind: stream, to: "app:7", address: 198.51.100.77, expect: {outcome: survived}}
+timeline:
+  - modify_security_group: {security_group: default, ingress: [{protocol: tcp, peer: 0.0.0.0/0}]}
+  - start: [server, before]
+  - associate_address: {instance: app}
+  - lost: [before]
+  - associate_address: {instance: app, public_ip: 198.51.100.77}
+  - start: [after]
+`)
+	if !r.Passed || len(r.Expectations) != 3 {
+		t.Errorf("%+v", r.Expectations)
+	}
+}

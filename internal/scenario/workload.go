@@ -2,8 +2,10 @@ package scenario
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"os/exec"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,6 +31,9 @@ func (r *run) spec(w WorkloadSpec) (workload.Spec, error) {
 			return s, err
 		}
 		s.Address = to.String()
+		if w.Address != "" {
+			s.Connect = net.JoinHostPort(w.Address, strconv.Itoa(int(to.Port())))
+		}
 	default:
 		s.URL = fmt.Sprintf("http://s3.%s.amazonaws.com/%s", network.Region, strings.TrimPrefix(w.To, "s3://"))
 		if w.Address != "" {
@@ -76,8 +81,9 @@ func (r *run) judgeCommand(c *connection) {
 
 // pathOf asks the router which path the connection's flow takes.
 func (r *run) pathOf(c *connection) (path string) {
+	network := r.lab.Network()
 	r.lab.Router().Flows(func(_ *dataplane.Interface, t conntrack.Tuple, f conntrack.Flow) {
-		if path == "" && f.Cut == drop.None && r.matches(c, t.Local, t.Remote) {
+		if path == "" && f.Cut == drop.None && c.matches(network, t.Local, t.Remote) {
 			path = f.Path.String()
 		}
 	})
