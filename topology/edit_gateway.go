@@ -3,6 +3,7 @@ package topology
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // CreateNATGateway adds a NAT gateway.
@@ -60,7 +61,8 @@ func (s *Spec) CreatePeering(name string, p PeeringSpec) error {
 }
 
 // DeletePeering removes a VPC peering connection. The routes of both VPCs that lead to it become black holes (aws-semantics
-// 1.5).
+// 1.5). Rules that name a security group of the other VPC are taken away: AWS keeps them as stale ones, which allow nothing
+// (aws-semantics 6.1).
 func (s *Spec) DeletePeering(name string) error {
 	names := sortedKeys(s.Peerings)
 	pcx := func(name string) string { return id("pcx", idPath("peerings", name)) }
@@ -73,7 +75,23 @@ func (s *Spec) DeletePeering(name string) error {
 	for _, vpc := range []string{p.Requester, p.Accepter} {
 		s.blackhole(vpc, names[i], pcx(names[i]))
 	}
+	s.dropRules(p.Requester, p.Accepter)
+	s.dropRules(p.Accepter, p.Requester)
 	return nil
+}
+
+// dropRules takes the rules of a VPC's security groups away that name a group of another VPC. A list that had rules stays
+// written, if only as an empty one: left out, it would mean AWS's default.
+func (s *Spec) dropRules(vpc, other string) {
+	names := func(r RuleSpec) bool {
+		_, isCIDR := parsePeer(r.Peer)
+		return !isCIDR && strings.HasPrefix(r.Peer, other+"/")
+	}
+	for name, g := range s.VPCs[vpc].SecurityGroups {
+		g.Ingress = slices.DeleteFunc(g.Ingress, names)
+		g.Egress = slices.DeleteFunc(g.Egress, names)
+		s.VPCs[vpc].SecurityGroups[name] = g
+	}
 }
 
 // blackhole makes black holes of a VPC's routes to a target, which is gone. It may be named in any of the ways.

@@ -39,7 +39,7 @@ vpcs:
     subnets: {s: {cidr: 10.1.1.0/24}}
     route_tables: {main: {main: true, routes: [{destination: 10.0.0.0/16, target: PEERING}]}}
     instances: {app: {subnet: s}}
-    security_groups: {app: {}}
+    security_groups: {app: {ingress: [{protocol: tcp, peer: a/web}, {protocol: udp, peer: app}], egress: [{protocol: tcp, peer: a/default}]}}
   c: {cidr: 10.2.0.0/16}
 peerings: {ab: {requester: a, accepter: b}}
 `
@@ -89,6 +89,11 @@ func TestEditsOfGateways(t *testing.T) {
 			"", func(s spec) any { return states(s, "a", "private") }, []string{"nat", "[ab]", "fw", "igw"}},
 		{"and those on its far side, by id", func(s spec) error { return s.DeletePeering(peering) },
 			"", func(s spec) any { return states(s, "b", "main") }, []string{"[" + peering + "]"}},
+		{"delete a peering: stale rules allow nothing, and a list without others is empty, not AWS's default",
+			func(s spec) error { return s.DeletePeering("ab") },
+			"", func(s spec) any { return s.VPCs["b"].SecurityGroups["app"] }, topology.SecurityGroupSpec{
+				Ingress: []topology.RuleSpec{{Protocol: "udp", Peer: "app"}}, Egress: []topology.RuleSpec{},
+			}},
 		{"delete a peering that is not there", func(s spec) error { return s.DeletePeering("ba") },
 			"no peering ba in the topology; did you mean ab?", nil, nil},
 	} {
