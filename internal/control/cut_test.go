@@ -207,7 +207,7 @@ func TestCutInternetMarksOnlyNewRoutes(t *testing.T) {
 	old, err := topology.Resolve(spec, src)
 	require.NoError(t, err)
 	create := Change{CreateEndpoint: &CreateEndpoint{VPC: "right", Name: "s3", Service: "s3", RouteTables: []string{"main"}}}
-	_, now, err := create.on(spec)
+	_, now, err := create.On(spec)
 	require.NoError(t, err)
 	s, _, err := compile.Snapshot(now, nil)
 	require.NoError(t, err)

@@ -136,8 +136,9 @@ func kinds() (all []string) {
 	return all
 }
 
-// on makes the change to a topology, of which spec is a copy of its own, and returns what that then means.
-func (c Change) on(spec *topology.Spec) (action string, network *topology.Network, err error) {
+// On makes the change to a topology, of which spec is a copy of its own, and returns its name as AWS's API calls it and what the
+// topology then means. After an error spec is of no use any more.
+func (c Change) On(spec *topology.Spec) (action string, network *topology.Network, err error) {
 	e, err := c.edit()
 	if err != nil {
 		return "", nil, err

@@ -165,7 +165,7 @@ func (l *Lab) Change(c Change) (Committed, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	spec := l.spec.Clone()
-	action, network, err := c.on(spec)
+	action, network, err := c.On(spec)
 	if err != nil {
 		return Committed{}, err
 	}

@@ -258,7 +258,7 @@ type ChangeResult struct {
 
 func (l *Lab) change(c Change, dryRun bool) (*ChangeResult, error) {
 	if dryRun {
-		_, _, err := c.on(l.Spec())
+		_, _, err := c.On(l.Spec())
 		return &ChangeResult{DryRun: true, Flows: []Event{}}, err
 	}
 	done, err := l.Change(c)

@@ -47,6 +47,9 @@ func (f *File) Check(src *topology.Source) error {
 	for i, s := range f.Timeline {
 		c.step(fmt.Sprintf("timeline[%d]", i), s, started)
 	}
+	if network != nil && err == nil {
+		c.changes()
+	}
 	for _, name := range sortedNames(f.Workloads) {
 		if !started[name] {
 			c.report("workloads."+name, "is never started by the timeline")
@@ -184,6 +187,21 @@ func (c *checker) step(path string, s Step, started map[string]bool) {
 			case key == ".ended" && !isCommand:
 				c.report(path+key, "%s is no command; wait for the loss of its connection with lost", name)
 			}
+		}
+	}
+}
+
+// changes makes the timeline's changes one after the other to a copy of the topology. What follows a change that cannot be made
+// may go wrong for that reason alone, so only the first one is told.
+func (c *checker) changes() {
+	spec := c.file.Topology.Clone()
+	for i, s := range c.file.Timeline {
+		if s.Change.IsZero() {
+			continue
+		}
+		if _, _, err := s.Change.On(spec); err != nil {
+			c.report(fmt.Sprintf("timeline[%d]", i), "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
+			return
 		}
 	}
 }

@@ -258,3 +258,22 @@ timeline:
 		t.Errorf("%+v", r.Expectations)
 	}
 }
+
+// TestAChangeThatCannotBeMadeIsFoundBeforeTheRun: names are looked up in the topology as the changes before have left it.
+func TestAChangeThatCannotBeMadeIsFoundBeforeTheRun(t *testing.T) {
+	f, src, err := Parse("test.yml", []byte(oneInstance+`
+workloads:
+  download: {on: app, kind: download, to: s3://demo/movie}
+timeline:
+  - start: [download]
+  - create_endpoint: {name: s3, service: s3, route_tables: [main]}
+  - delete_endpoint: {name: s3}
+  - delete_endpoint: {name: s3}
+`))
+	require.NoError(t, err)
+	err = f.Check(src)
+	require.Error(t, err)
+	if !strings.HasPrefix(err.Error(), "timeline[3]: DeleteVpcEndpoints: ") || !strings.HasSuffix(err.Error(), "(test.yml:20)") {
+		t.Error(err)
+	}
+}
