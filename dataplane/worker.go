@@ -76,8 +76,6 @@ func (w *Worker) process(batch []*packet.Packet) {
 	now := w.router.now()
 	for _, p := range batch {
 		p.Time = now
-		w.counters.packetsIn.Add(uint64(p.Segments()))
-		w.counters.bytesIn.Add(uint64(p.Len()))
 		w.one(p)
 	}
 	w.flush()
@@ -89,8 +87,11 @@ func (w *Worker) one(p *packet.Packet) {
 	if recording {
 		w.original = append(w.original[:0], p.Bytes()...)
 	}
+	w.counters.bytesIn.Add(uint64(p.Len())) // as it came: Decode cuts padding off
 	to, reason := (*Interface)(nil), drop.NoPort
-	if p.Decode() != packet.OK {
+	fault := p.Decode()
+	w.counters.packetsIn.Add(uint64(p.Segments())) // which only a decoded packet can tell
+	if fault != packet.OK {
 		reason = drop.Malformed
 	} else if w.from != nil {
 		to, reason = w.Forward(w.from, p)
