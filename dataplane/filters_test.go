@@ -255,6 +255,25 @@ func TestAnswersInTraces(t *testing.T) {
 	}
 }
 
+// TestTraceInPlaceOfACutConnection: a SYN opens a new connection on the ports of one that was cut, in traces too, and the
+// answer belongs to it.
+func TestTraceInPlaceOfACutConnection(t *testing.T) {
+	l := newLab(t, Natural)
+	l.commit(options{})
+	l.connect("eni-app", at(app, 40000), at(s3, 80))
+	l.commit(options{endpointA: "vpce-1"})
+	s := l.router.Snapshot()
+	question := s.Trace(l.router, s.Interface("eni-app"), segment(at(app, 40000), at(s3, 80), packet.SYN), nil)
+	require.NotNil(t, question.Delivered)
+	answer := func() *packet.Packet { return segment(at(s3, 80), at(app, 40000), packet.SYN|packet.ACK) }
+	if got := s.Trace(l.router, question.Delivered, answer(), question); got.Delivered == nil {
+		t.Errorf("the answer: %s", got.Drop)
+	}
+	if got := s.Trace(l.router, question.Delivered, answer(), nil); got.Drop != drop.StaleFlow {
+		t.Errorf("without the question: %q", got.Drop)
+	}
+}
+
 // TestLaterFragmentsAreNotForTheGroups: they carry no ports. Chosen where AWS is silent (aws-semantics 6.3).
 func TestLaterFragmentsAreNotForTheGroups(t *testing.T) {
 	l := newLab(t, Natural)

@@ -209,13 +209,13 @@ func (w *Worker) tracked(t conntrack.Tuple) bool {
 // question is track for a packet that asks (trace): it reads the flow table, and opens flows in the trace alone.
 func (w *Worker) question(i *Interface, p *packet.Packet, d direction) drop.Reason {
 	t := tuple(i, p, d)
+	if w.tracked(t) { // also in place of one that was cut
+		return w.stepRule(StageGroups, i.ID, "belongs to a tracked connection", p)
+	}
 	if w.router != nil && !opens(p) {
 		if reason := w.cut(t); reason != drop.None {
 			return w.step(StageFlow, i.ID, nil, p, reason)
 		}
-	}
-	if w.tracked(t) {
-		return w.stepRule(StageGroups, i.ID, "belongs to a tracked connection", p)
 	}
 	verdict, reason := w.groups(i, p, d)
 	if reason == drop.None && w.trace != nil && (verdict == filter.Tracked || alwaysTracked(i.way(t.Local.Addr(), t.Remote.Addr()).path)) {
