@@ -167,8 +167,8 @@ func (r *Router) zone(id string) uint32 {
 
 // publish swaps the snapshot and waits until all workers have left batches that they began under the old one.
 func (r *Router) publish(s *Snapshot) (at int64) {
+	at = r.now() // before anybody can judge a flow under s: no event is older than its commit
 	r.snapshot.Store(s)
-	at = r.now()
 	for _, a := range r.attached {
 		a.worker.mu.Lock()
 		//lint:ignore SA2001 a grace period, not a critical section
