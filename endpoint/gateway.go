@@ -22,7 +22,7 @@ func NewGateway(cidrs []netip.Prefix) Gateway { return Gateway{cidrs} }
 // VPCE_GATEWAY_PROTOCOL_RESTRICTION), from its own VPC's addresses: what a transit gateway or an appliance brings from
 // elsewhere is refused (aws-semantics 3.2, explanation-codes GATEWAY_REJECTS_SPOOFED_TRAFFIC).
 func (g Gateway) Cross(p *packet.Packet) drop.Reason {
-	if p.Protocol != packet.TCP && (p.Protocol != packet.ICMP || p.ICMPType != packet.ICMPEchoRequest) {
+	if !carries(p, packet.ICMPEchoRequest) {
 		return drop.EndpointProtocol
 	}
 	for _, cidr := range g.sources {
@@ -31,6 +31,12 @@ func (g Gateway) Cross(p *packet.Packet) drop.Reason {
 		}
 	}
 	return drop.Spoofed
+}
+
+// carries says whether p is TCP or the given kind of ICMP echo. A later fragment of ICMP does not tell its type; without the
+// first one, which does, nobody can reassemble it.
+func carries(p *packet.Packet, echo uint8) bool {
+	return p.Protocol == packet.TCP || p.Protocol == packet.ICMP && (p.LaterFragment() || p.ICMPType == echo)
 }
 
 // Return is the way back from the service into the VPC.
@@ -51,7 +57,7 @@ func NewReturn(entries []netip.Prefix) (Return, error) {
 // Cross lets through what the endpoint emits: TCP and ICMP echo replies, from addresses of its prefix list
 // (aws-semantics 3.2, explanation-codes VPCE_GATEWAY_EGRESS_SOURCE_ADDRESS_RESTRICTION).
 func (r Return) Cross(p *packet.Packet) drop.Reason {
-	if p.Protocol != packet.TCP && (p.Protocol != packet.ICMP || p.ICMPType != packet.ICMPEchoReply) {
+	if !carries(p, packet.ICMPEchoReply) {
 		return drop.EndpointProtocol
 	}
 	if _, ok := r.sources.Lookup(p.Src); !ok {

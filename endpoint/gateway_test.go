@@ -35,6 +35,16 @@ func TestWhatMayCross(t *testing.T) {
 	reply := func(from, to netip.Addr) *packet.Packet {
 		return build(func(p *packet.Packet) { packet.BuildICMPEchoReply(p, from, to, 1, 1, nil) })
 	}
+	later := func(p *packet.Packet) *packet.Packet {
+		last := packet.New(256)
+		for at, more := 0, true; more; {
+			at, more = p.FragmentInto(last, packet.MinMTU, at)
+		}
+		return last
+	}
+	long := func(from, to netip.Addr) *packet.Packet {
+		return build(func(p *packet.Packet) { packet.BuildICMPEcho(p, from, to, 1, 1, make([]byte, 100)) })
+	}
 	for name, row := range map[string]struct {
 		cross func(*packet.Packet) drop.Reason
 		p     *packet.Packet
@@ -44,6 +54,8 @@ func TestWhatMayCross(t *testing.T) {
 		"a ping of the service":                  {there.Cross, request(instance, service), drop.None},
 		"UDP to the service":                     {there.Cross, udp(instance, service), drop.EndpointProtocol},
 		"an echo reply to the service":           {there.Cross, reply(instance, service), drop.EndpointProtocol},
+		"the rest of a ping in fragments":        {there.Cross, later(long(instance, service)), drop.None},
+		"the rest of the answer to it":           {back.Cross, later(long(service, instance)), drop.None},
 		"TCP from the secondary CIDR":            {there.Cross, tcp(netip.MustParseAddr("10.1.2.3"), service), drop.None},
 		"TCP from another VPC":                   {there.Cross, tcp(netip.MustParseAddr("10.2.0.71"), service), drop.Spoofed},
 		"TCP from the service":                   {back.Cross, tcp(service, instance), drop.None},
