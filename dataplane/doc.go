@@ -2,7 +2,7 @@
 //
 // A VPC is a graph of lookup points ([Node]) joined by routes ([Route]). A route may cross a [Gateway], which only rewrites
 // or refuses the packet. Packets enter and leave at an [Interface]. The whole graph is an immutable [Snapshot], swapped by
-// pointer; what must outlive it, the flow table, is keyed by addresses and realm.
+// pointer; what must outlive it, the flow table, is keyed by addresses and the interface that they were seen at.
 //
 // [Worker.Forward] is the specification in code: AWS's order of processing, one step a line (aws-semantics 0.1). A [Trace] is
 // Forward itself with a probe packet, so explanation and forwarding cannot disagree.

@@ -127,6 +127,10 @@ func (t *Trace) egressOnly(p *packet.Packet, reason drop.Reason) drop.Reason {
 	case reason == drop.None:
 		t.opened = append(t.opened, conntrack.Tuple{Local: src, Remote: dst, Zone: atEgressOnly, Protocol: p.Protocol})
 	case reason == drop.EgressOnly && t.supposes(conntrack.Tuple{Local: dst, Remote: src, Zone: atEgressOnly, Protocol: p.Protocol}):
+		if p.TTL() <= 1 {
+			return drop.TTLExpired
+		}
+		p.DecrementTTL()
 		return drop.None
 	}
 	return reason

@@ -6,6 +6,7 @@ import (
 	"vpcsim/dataplane/drop"
 	"vpcsim/dataplane/filter"
 	"vpcsim/dataplane/packet"
+	"vpcsim/nat"
 )
 
 // The gateways here have no state and rewrite nothing but the time to live: they say what may cross. Those that remember
@@ -43,6 +44,20 @@ func (g untranslated) Cross(p *packet.Packet) drop.Reason {
 		return drop.None
 	}
 	return drop.Spoofed
+}
+
+// egressOnly is an egress-only internet gateway's way out: the VPC's own addresses get there, and nothing is remembered of others.
+type egressOnly struct {
+	source untranslated
+	out    nat.Outbound
+}
+
+// Cross lets through, and remembers, what comes from the VPC's own addresses.
+func (g egressOnly) Cross(p *packet.Packet) drop.Reason {
+	if reason := g.source.Cross(p); reason != drop.None {
+		return reason
+	}
+	return g.out.Cross(p)
 }
 
 // hop is an internet gateway's way in for IPv6.

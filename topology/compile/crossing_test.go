@@ -8,6 +8,7 @@ import (
 	"vpcsim/dataplane/drop"
 	"vpcsim/dataplane/filter"
 	"vpcsim/dataplane/packet"
+	"vpcsim/nat"
 )
 
 func prefixes(texts ...string) (all []netip.Prefix) {
@@ -30,6 +31,7 @@ func ping(from, to string, ttl uint8) *packet.Packet {
 func TestCross(t *testing.T) {
 	left := peering{from: prefixes("10.1.0.0/16", "10.9.0.0/16", "2001:db8:1::/56"), to: prefixes("10.2.0.0/16", "2001:db8:2::/56")}
 	internet := untranslated{netip.MustParsePrefix("2001:db8:1::/56")}
+	eigw := egressOnly{internet, nat.NewEgressOnly(0).Outbound()}
 	rule := filter.Rule{Protocol: filter.Any, ICMPType: filter.Any, ICMPCode: filter.Any, LastPort: 65535, Peers: prefixes("10.1.0.0/16")}
 	tgw := transit{filter.NewNetworkACL("acl-1", []filter.Rule{rule}, nil)}
 	for name, row := range map[string]struct {
@@ -46,6 +48,8 @@ func TestCross(t *testing.T) {
 		"peering is for one direction":                         {left, ping("10.2.0.1", "10.1.0.1", 64), drop.PeeringAddress, 64},
 		"an internet gateway carries the VPC's IPv6":           {internet, ping("2001:db8:1::1", "2001:db8:9::1", 64), drop.None, 64},
 		"and no other source":                                  {internet, ping("2001:db8:2::1", "2001:db8:9::1", 64), drop.Spoofed, 64},
+		"an egress-only one, too":                              {eigw, ping("2001:db8:1::1", "2001:db8:9::1", 64), drop.None, 64},
+		"which refuses other sources as well":                  {eigw, ping("2001:db8:2::1", "2001:db8:9::1", 64), drop.Spoofed, 64},
 		"in, it takes one off the hop limit":                   {hop{}, ping("2001:db8:9::1", "2001:db8:1::1", 64), drop.None, 63},
 		"where one is left, there is no way in":                {hop{}, ping("2001:db8:9::1", "2001:db8:1::1", 1), drop.TTLExpired, 1},
 		"a transit gateway takes one off the time to live":     {tgw, ping("10.1.0.1", "10.2.0.1", 64), drop.None, 63},

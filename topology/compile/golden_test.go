@@ -59,7 +59,7 @@ func syn(p *packet.Packet, from, to netip.Addr) {
 	packet.BuildTCP(p, netip.AddrPortFrom(from, 40000), netip.AddrPortFrom(to, 443), packet.SYN, 1, 0, nil)
 }
 
-// TestTwoVPCsWithTheSameAddresses: the realm keeps their flows apart, and each endpoint answers into its own VPC.
+// TestTwoVPCsWithTheSameAddresses: their flows are kept apart, and each endpoint answers into its own VPC.
 func TestTwoVPCsWithTheSameAddresses(t *testing.T) {
 	lab := `
 region: us-east-1

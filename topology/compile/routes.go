@@ -102,7 +102,7 @@ func (c *compiler) route(w view, r *topology.Route, prefix netip.Prefix) *datapl
 		c.toInternet(out, v)
 	case r.EgressOnly != nil:
 		out.Path, out.MTU = conntrack.PathEgressOnly, mtuInternet
-		out.Gateway, out.Node = v.egressOnly.Outbound(), c.internet
+		out.Gateway, out.Node = egressOnly{untranslated{v.IPv6CIDR}, v.egressOnly.Outbound()}, c.internet
 	case r.Endpoint != nil:
 		c.toEndpoint(out, r.Endpoint, v)
 	case r.NATGateway != nil:
