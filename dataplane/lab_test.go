@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -26,8 +27,9 @@ import (
 type lab struct {
 	t       testing.TB
 	router  *Router
-	checker *packettest.Checker // of all that passes its ports
-	clock   atomic.Int64
+	checker *packettest.Checker       // of all that passes its ports
+	clock   atomic.Int64              // the time, unless began is set
+	began   atomic.Pointer[time.Time] // when a real clock began
 	closed  bool
 
 	mu     sync.Mutex
@@ -49,13 +51,20 @@ var (
 func newLab(t testing.TB, mode Mode) *lab {
 	l := &lab{t: t, checker: packettest.NewChecker(t, prefix("198.51.100.0/24"))}
 	l.clock.Store(1)
-	l.router = NewRouter(Config{Mode: mode, Now: l.clock.Load, OnFlow: func(e FlowEvent) {
+	l.router = NewRouter(Config{Mode: mode, Now: l.now, OnFlow: func(e FlowEvent) {
 		l.mu.Lock()
 		l.events = append(l.events, e)
 		l.mu.Unlock()
 	}})
 	t.Cleanup(l.close)
 	return l
+}
+
+func (l *lab) now() int64 {
+	if began := l.began.Load(); began != nil {
+		return int64(time.Since(*began))
+	}
+	return l.clock.Load()
 }
 
 // close ends the router; a test may have done so before.
