@@ -131,10 +131,8 @@ func (w *Worker) open(held *conntrack.Held, i *Interface, p *packet.Packet, d di
 		local, remote = remote, local
 	}
 	way := i.way(local, remote)
+	f.Tracking = tracking(verdict)
 	follow(f, way)
-	if f.Tracking = tracking(verdict); alwaysTracked(way.path) {
-		f.Tracking = conntrack.Tracked
-	}
 	if d == outbound && way.nat != nil {
 		w.opened, w.unnoted = held.Tuple(), true
 	}
@@ -352,6 +350,9 @@ func (i *Interface) sends(a netip.Addr) bool {
 func follow(f *conntrack.Flow, w way) {
 	f.Target, f.Path = w.target, w.path
 	f.SetSource(w.source)
+	if alwaysTracked(w.path) {
+		f.Tracking = conntrack.Tracked
+	}
 }
 
 // sweep judges all flows under s: idle connections too lose their route at the moment of the commit, and a route that
