@@ -15,13 +15,13 @@ func groupTable(w io.Writer, d *control.Description) {
 	row(w, "SECURITY GROUP", "ID", "DIRECTION", "PROTOCOL", "PORTS", "PEER")
 	for _, g := range d.SecurityGroups {
 		for _, p := range g.Permissions {
-			row(w, g.GroupName, g.GroupID, "ingress", protocolText(p.IPProtocol), portsOf(p), peerOf(d, p))
+			row(w, inVPC(d, g.VpcID, g.GroupName), g.GroupID, "ingress", protocolText(p.IPProtocol), portsOf(p), peerOf(d, p))
 		}
 		for _, p := range g.Egress {
-			row(w, g.GroupName, g.GroupID, "egress", protocolText(p.IPProtocol), portsOf(p), peerOf(d, p))
+			row(w, inVPC(d, g.VpcID, g.GroupName), g.GroupID, "egress", protocolText(p.IPProtocol), portsOf(p), peerOf(d, p))
 		}
 		if len(g.Permissions)+len(g.Egress) == 0 {
-			row(w, g.GroupName, g.GroupID, "", "", "", "")
+			row(w, inVPC(d, g.VpcID, g.GroupName), g.GroupID, "", "", "", "")
 		}
 	}
 }
@@ -77,7 +77,7 @@ func peerOf(d *control.Description, p control.PermissionView) string {
 	for _, member := range p.Groups {
 		for _, g := range d.SecurityGroups {
 			if g.GroupID == member.GroupID {
-				all = append(all, fmt.Sprintf("%s (%s)", g.GroupID, g.GroupName))
+				all = append(all, fmt.Sprintf("%s (%s)", g.GroupID, inVPC(d, g.VpcID, g.GroupName)))
 			}
 		}
 	}
@@ -101,7 +101,7 @@ func aclTable(w io.Writer, d *control.Description) {
 			} else if e.ICMPTypeCode != nil {
 				ports = icmpText(e.ICMPTypeCode.Type, e.ICMPTypeCode.Code)
 			}
-			row(w, a.Name, a.NetworkACLID, direction, number, protocolText(e.Protocol), ports, e.CidrBlock+e.IPv6CidrBlock, e.RuleAction)
+			row(w, inVPC(d, a.VpcID, a.Name), a.NetworkACLID, direction, number, protocolText(e.Protocol), ports, e.CidrBlock+e.IPv6CidrBlock, e.RuleAction)
 		}
 	}
 }
@@ -111,7 +111,7 @@ func associationTable(w io.Writer, d *control.Description) {
 	row(w, "SUBNET", "NETWORK ACL")
 	for _, a := range d.NetworkAcls {
 		for _, s := range a.Associations {
-			row(w, subnetName(d, s.SubnetID), a.Name)
+			row(w, subnetName(d, s.SubnetID), inVPC(d, a.VpcID, a.Name))
 		}
 	}
 }
@@ -120,7 +120,7 @@ func natTable(w io.Writer, d *control.Description) {
 	row(w, "NAT GATEWAY", "ID", "SUBNET", "TYPE", "INTERFACE", "PRIVATE IP", "PUBLIC IP", "STATE")
 	for _, g := range d.NatGateways {
 		for _, a := range g.Addresses {
-			row(w, g.Name, g.NatGatewayID, subnetName(d, g.SubnetID), g.ConnectivityType, a.NetworkInterfaceID, a.PrivateIP, a.PublicIP, g.State)
+			row(w, inVPC(d, g.VpcID, g.Name), g.NatGatewayID, subnetName(d, g.SubnetID), g.ConnectivityType, a.NetworkInterfaceID, a.PrivateIP, a.PublicIP, g.State)
 		}
 	}
 }
@@ -138,7 +138,7 @@ func metricTable(w io.Writer, d *control.Description) {
 		}
 		values := reflect.ValueOf(*g.Metrics)
 		for i := range values.NumField() {
-			row(w, g.Name, values.Type().Field(i).Name, strconv.FormatUint(values.Field(i).Uint(), 10))
+			row(w, inVPC(d, g.VpcID, g.Name), values.Type().Field(i).Name, strconv.FormatUint(values.Field(i).Uint(), 10))
 		}
 	}
 }

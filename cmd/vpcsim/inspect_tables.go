@@ -30,7 +30,7 @@ func vpcTable(w io.Writer, d *control.Description) {
 func subnetTable(w io.Writer, d *control.Description) {
 	row(w, "SUBNET", "ID", "CIDR", "IPV6 CIDR", "ZONE", "ROUTE TABLE", "NETWORK ACL")
 	for _, s := range d.Subnets {
-		row(w, s.Name, s.SubnetID, s.CidrBlock, s.IPv6CidrBlock, s.AvailabilityZone, tableName(d, s.RouteTableID), aclName(d, s.NetworkACLID))
+		row(w, inVPC(d, s.VpcID, s.Name), s.SubnetID, s.CidrBlock, s.IPv6CidrBlock, s.AvailabilityZone, tableName(d, s.RouteTableID), aclName(d, s.NetworkACLID))
 	}
 }
 
@@ -58,7 +58,7 @@ func endpointTable(w io.Writer, d *control.Description) {
 		for _, id := range e.RouteTableIDs {
 			tables = append(tables, tableName(d, id))
 		}
-		row(w, e.Name, e.VpcEndpointID, e.ServiceName, e.PrefixListID, strings.Join(tables, ","))
+		row(w, inVPC(d, e.VpcID, e.Name), e.VpcEndpointID, e.ServiceName, e.PrefixListID, strings.Join(tables, ","))
 	}
 }
 
@@ -70,7 +70,7 @@ func routeTable(w io.Writer, d *control.Description, only string) {
 			continue
 		}
 		for _, r := range t.Routes {
-			row(w, t.Name, t.RouteTableID, r.Destination(), r.Target(), r.State)
+			row(w, inVPC(d, t.VpcID, t.Name), t.RouteTableID, r.Destination(), r.Target(), r.State)
 		}
 	}
 }
@@ -109,10 +109,18 @@ func dropTable(w io.Writer, c *control.Counters) {
 	}
 }
 
+// inVPC is the name of a thing that is unique in its VPC only, with the VPC's where there are several.
+func inVPC(d *control.Description, vpc, name string) string {
+	if len(d.Vpcs) == 1 {
+		return name
+	}
+	return vpcName(d, vpc) + "/" + name
+}
+
 func tableName(d *control.Description, id string) string {
 	for _, t := range d.RouteTables {
 		if t.RouteTableID == id {
-			return t.Name
+			return inVPC(d, t.VpcID, t.Name)
 		}
 	}
 	return id
@@ -121,7 +129,7 @@ func tableName(d *control.Description, id string) string {
 func subnetName(d *control.Description, id string) string {
 	for _, s := range d.Subnets {
 		if s.SubnetID == id {
-			return s.Name
+			return inVPC(d, s.VpcID, s.Name)
 		}
 	}
 	return id
@@ -130,7 +138,7 @@ func subnetName(d *control.Description, id string) string {
 func aclName(d *control.Description, id string) string {
 	for _, a := range d.NetworkAcls {
 		if a.NetworkACLID == id {
-			return a.Name
+			return inVPC(d, a.VpcID, a.Name)
 		}
 	}
 	return id
