@@ -164,7 +164,7 @@ func (w *Worker) stepRule(stage Stage, where, rule string, p *packet.Packet) dro
 
 func (w *Worker) record(stage Stage, where string, r *Route, p *packet.Packet, reason drop.Reason) {
 	rule := ""
-	if r != nil && stage == StageRoute {
+	if r != nil && stage == StageRoute && reason != drop.TransitNoRoute { // which no route is there for
 		rule = fmt.Sprintf("%s -> %s (%s)", r.Prefix, r.Target, r.Origin)
 		if r.PrefixList != "" {
 			rule = fmt.Sprintf("%s -> %s (entry %s)", r.PrefixList, r.Target, r.Prefix)
