@@ -93,7 +93,7 @@ func (l *Log) Since(n int) (events []Event, next int, more <-chan struct{}) {
 func (l *Lab) flowEvent(f dataplane.FlowEvent) Event {
 	e := Event{
 		Time: l.wall(f.Time), Monotonic: f.Time, Event: FlowRerouted, ChangeID: f.Change,
-		Instance: f.Interface.Name, Interface: f.Interface.ID, Protocol: protocolName(f.Protocol),
+		Instance: f.Interface.Name, Interface: f.Interface.ID, Protocol: protocolName(int(f.Protocol)),
 		Local: f.Local.String(), Remote: f.Remote.String(), local: f.Local, remote: f.Remote,
 		PathBefore: f.PathBefore.String(), PathAfter: f.PathAfter.String(),
 		TargetBefore: f.TargetBefore, TargetAfter: f.TargetAfter,
@@ -123,8 +123,8 @@ func addrText(a netip.Addr) string {
 	return a.String()
 }
 
-// protocolName returns the usual name of an IP protocol, or its number.
-func protocolName(n uint8) string {
+// protocolName returns the usual name of an IP protocol, as security groups write it too, or its number: all of them are -1 at AWS.
+func protocolName(n int) string {
 	switch n {
 	case packet.TCP:
 		return "tcp"
@@ -135,5 +135,5 @@ func protocolName(n uint8) string {
 	case packet.ICMPv6:
 		return "icmpv6"
 	}
-	return strconv.Itoa(int(n))
+	return strconv.Itoa(n)
 }

@@ -36,7 +36,7 @@ func permissions(rules []*topology.Rule) []PermissionView {
 	all := []PermissionView{}
 	for _, r := range rules {
 		p := PermissionView{
-			IPProtocol: protocolOf(r), IPRanges: []RangeView{}, IPv6Ranges: []RangeIPv6View{}, PrefixListIDs: []PrefixListRef{}, Groups: []GroupMemberView{},
+			IPProtocol: protocolName(r.Protocol), IPRanges: []RangeView{}, IPv6Ranges: []RangeIPv6View{}, PrefixListIDs: []PrefixListRef{}, Groups: []GroupMemberView{},
 		}
 		switch r.Protocol {
 		case packet.TCP, packet.UDP:
@@ -58,21 +58,6 @@ func permissions(rules []*topology.Rule) []PermissionView {
 		all = append(all, p)
 	}
 	return all
-}
-
-// protocolOf is a rule's protocol as security groups write it.
-func protocolOf(r *topology.Rule) string {
-	switch r.Protocol {
-	case packet.TCP:
-		return "tcp"
-	case packet.UDP:
-		return "udp"
-	case packet.ICMP:
-		return "icmp"
-	case packet.ICMPv6:
-		return "icmpv6"
-	}
-	return strconv.Itoa(r.Protocol) // topology.AnyProtocol is AWS's -1
 }
 
 // aclEntries describes the entries of one direction, those at the end that every ACL has included.
