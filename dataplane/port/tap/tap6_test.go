@@ -2,7 +2,6 @@ package tap_test
 
 import (
 	"bytes"
-	"io"
 	"net"
 	"net/netip"
 	"slices"
@@ -23,25 +22,7 @@ func TestTCPOverIPv6CrossesBetweenTwoInstances(t *testing.T) {
 	nsB, b := open6(t, addrB6, macB)
 	defer join(t, a, b)()
 
-	var ln net.Listener
-	require.NoError(t, nsB.Do(func() (err error) { ln, err = net.Listen("tcp6", "[2001:db8::6]:80"); return err }))
-	defer ln.Close()
-	const size = 1 << 20
-	go func() {
-		c, err := ln.Accept()
-		if err != nil {
-			return
-		}
-		_, _ = c.Write(make([]byte, size))
-		_ = c.Close()
-	}()
-	var c net.Conn
-	require.NoError(t, nsA.Do(func() (err error) { c, err = net.Dial("tcp6", "[2001:db8::6]:80"); return err }))
-	defer c.Close()
-	got, err := io.Copy(io.Discard, c)
-	if got != size || err != nil {
-		t.Errorf("got %d bytes, %v; want %d", got, err, size)
-	}
+	transfer(t, nsA, nsB, "tcp6", "[2001:db8::6]:80")
 	if s := a.Stats(); s.NDAnswered == 0 || s.Received == 0 || s.Sent == 0 || s.Spoofed != 0 || s.WriteDropped != 0 {
 		t.Errorf("counters of the one who connected: %+v", s)
 	}

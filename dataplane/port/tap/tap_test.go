@@ -108,14 +108,11 @@ func join(t *testing.T, a, b *tap.Port) (stop func()) {
 	}
 }
 
-func TestTCPCrossesBetweenTwoInstances(t *testing.T) {
-	nstest.RequireTAP(t)
-	nsA, a := open(t, addrA, macA)
-	nsB, b := open(t, addrB, macB)
-	defer join(t, a, b)()
-
+// transfer carries a megabyte from a server in namespace b, at the address, to a client in a, whose connection it returns.
+func transfer(t *testing.T, a, b *host.Namespace, network, address string) net.Conn {
+	t.Helper()
 	var ln net.Listener
-	require.NoError(t, nsB.Do(func() (err error) { ln, err = net.Listen("tcp4", "10.0.1.6:80"); return err }))
+	require.NoError(t, b.Do(func() (err error) { ln, err = net.Listen(network, address); return err }))
 	defer ln.Close()
 	const size = 1 << 20
 	go func() {
@@ -127,12 +124,22 @@ func TestTCPCrossesBetweenTwoInstances(t *testing.T) {
 		_ = c.Close()
 	}()
 	var c net.Conn
-	require.NoError(t, nsA.Do(func() (err error) { c, err = net.Dial("tcp4", "10.0.1.6:80"); return err }))
-	defer c.Close()
+	require.NoError(t, a.Do(func() (err error) { c, err = net.Dial(network, address); return err }))
+	t.Cleanup(func() { c.Close() })
 	got, err := io.Copy(io.Discard, c)
 	if got != size || err != nil {
 		t.Errorf("got %d bytes, %v; want %d", got, err, size)
 	}
+	return c
+}
+
+func TestTCPCrossesBetweenTwoInstances(t *testing.T) {
+	nstest.RequireTAP(t)
+	nsA, a := open(t, addrA, macA)
+	nsB, b := open(t, addrB, macB)
+	defer join(t, a, b)()
+
+	c := transfer(t, nsA, nsB, "tcp4", "10.0.1.6:80")
 	if c.RemoteAddr().String() != "10.0.1.6:80" {
 		t.Errorf("connected to %s", c.RemoteAddr())
 	}
