@@ -2,6 +2,7 @@ package topology
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -38,6 +39,15 @@ type VPC struct {
 	SecurityGroups  []*SecurityGroup // the default group included, whether or not the file writes it
 	NetworkACLs     []*NetworkACL    // the default one included
 	Instances       []*Instance
+}
+
+// AllCIDRs returns the VPC's CIDRs of both IP versions, the primary first.
+func (v *VPC) AllCIDRs() []netip.Prefix {
+	all := slices.Clone(v.CIDRs)
+	if v.IPv6CIDR.IsValid() {
+		all = append(all, v.IPv6CIDR)
+	}
+	return all
 }
 
 // InternetGateway is the internet gateway attached to a VPC.

@@ -32,7 +32,7 @@ func (b *vpcBuilder) checkEdge(route *Route, path string, meant bool) {
 	switch {
 	case route.PrefixList != nil:
 		b.errorf(join(path, "destination"), "a gateway route table has no routes to prefix lists, only to CIDRs of the VPC and its subnets")
-	case !slices.Contains(b.vpc.cidrs(), p) && !b.isSubnet(p):
+	case !slices.Contains(b.vpc.AllCIDRs(), p) && !b.isSubnet(p):
 		b.errorf(join(path, "destination"), "%s is neither the CIDR of the VPC nor of a whole subnet, which is all that a gateway route table takes", p)
 	}
 	if meant && !route.Local && route.NetworkInterface == nil && !route.gone() {

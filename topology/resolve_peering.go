@@ -31,8 +31,8 @@ func (r *resolver) peerings() {
 
 // apart checks that two peered VPCs share no address.
 func (r *resolver) apart(p *Peering, path string) {
-	for _, cidr := range p.Requester.cidrs() {
-		if other, overlap := overlapsAny(cidr, p.Accepter.cidrs()); overlap {
+	for _, cidr := range p.Requester.AllCIDRs() {
+		if other, overlap := overlapsAny(cidr, p.Accepter.AllCIDRs()); overlap {
 			r.errorf(path, "%s of %s overlaps %s of %s; AWS peers no VPCs that share addresses",
 				cidr, join("vpcs", p.Requester.Name), other, join("vpcs", p.Accepter.Name))
 		}

@@ -185,7 +185,7 @@ func (b *vpcBuilder) checkDestination(route *Route, at string, meant bool) {
 	if block, reserved := insideAny(p, awsReserved); reserved {
 		b.errorf(at, "%s lies in %s, where AWS allows no routes", p, block)
 	}
-	cidr, own := insideAny(p, b.vpc.cidrs())
+	cidr, own := insideAny(p, b.vpc.AllCIDRs())
 	switch {
 	case !own:
 	case p == cidr && !b.limits.MoreSpecificThanLocal:
@@ -219,15 +219,6 @@ func (b *vpcBuilder) checkFamily(route *Route, at string) {
 	case !six && route.EgressOnly != nil:
 		b.errorf(at, "an egress-only internet gateway is for IPv6; for IPv4 there are NAT gateways")
 	}
-}
-
-// cidrs returns the CIDRs of both families.
-func (v *VPC) cidrs() []netip.Prefix {
-	all := slices.Clone(v.CIDRs)
-	if v.IPv6CIDR.IsValid() {
-		all = append(all, v.IPv6CIDR)
-	}
-	return all
 }
 
 // isSubnet reports whether a CIDR is exactly a subnet's.

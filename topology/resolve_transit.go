@@ -169,7 +169,7 @@ func (b *transitBuilder) propagate(t *TransitTable, at string, names []string) {
 	slices.SortFunc(all, func(a, c *TransitAttachment) int { return strings.Compare(a.Name, c.Name) })
 	seen := map[netip.Prefix]bool{}
 	for _, a := range all {
-		for _, p := range a.VPC.cidrs() {
+		for _, p := range a.VPC.AllCIDRs() {
 			if !seen[p] {
 				seen[p] = true
 				t.Routes = append(t.Routes, &TransitRoute{Destination: p, Attachment: a, Propagated: true})

@@ -12,7 +12,7 @@ import (
 // (aws-semantics 3.4).
 func (c *compiler) toEndpoint(out *dataplane.Route, e *topology.Endpoint, v *vpc) {
 	out.Path, out.MTU, out.Silent, out.ClampMSS = conntrack.PathEndpoint, mtuGateway, true, clampMSS
-	out.Gateway, out.Interface = endpoint.NewGateway(cidrs(v.VPC)), c.interfaces[e.ID]
+	out.Gateway, out.Interface = endpoint.NewGateway(v.VPC.AllCIDRs()), c.interfaces[e.ID]
 }
 
 // back compiles the way from the edge where the service is reached through a gateway endpoint: the service may send to the
@@ -23,7 +23,7 @@ func (c *compiler) back(e *topology.Endpoint, v *vpc) *dataplane.Node {
 		c.err = err
 	}
 	var routes []*dataplane.Route
-	for _, cidr := range cidrs(v.VPC) {
+	for _, cidr := range v.VPC.AllCIDRs() {
 		routes = append(routes, &dataplane.Route{
 			Prefix: cidr, Target: e.ID, Origin: routing.Static, Path: conntrack.PathEndpoint, Gateway: gateway, Node: v.local,
 			MTU: mtuGateway, Silent: true, ClampMSS: clampMSS,

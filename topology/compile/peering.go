@@ -14,5 +14,5 @@ func (c *compiler) toPeer(out *dataplane.Route, p *topology.Peering, v *vpc) {
 		peer = p.Requester
 	}
 	out.Path, out.Node = conntrack.PathPeering, c.vpcs[peer].local
-	out.Gateway = peering{from: cidrs(v.VPC), to: cidrs(peer)}
+	out.Gateway = peering{from: v.VPC.AllCIDRs(), to: peer.AllCIDRs()}
 }

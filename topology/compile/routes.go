@@ -64,7 +64,7 @@ func (c *compiler) routes(w view) (routes []*dataplane.Route) {
 		routes = append(routes, &dataplane.Route{Prefix: p, Target: Local, Origin: routing.Local, Drop: drop.NoPossibleDestination})
 	}
 	v := c.vpcs[w.table.VPC]
-	for _, cidr := range cidrs(v.VPC) {
+	for _, cidr := range v.VPC.AllCIDRs() {
 		replaced := func(r *topology.Route) bool { return r.Destination == cidr }
 		if !slices.ContainsFunc(w.table.Routes, replaced) {
 			routes = append(routes, v.toLocal(cidr))

@@ -22,15 +22,6 @@ type vpc struct {
 	inside     []*dataplane.Route // of local
 }
 
-// cidrs returns the CIDRs of a VPC, of both families.
-func cidrs(v *topology.VPC) []netip.Prefix {
-	all := slices.Clone(v.CIDRs)
-	if v.IPv6CIDR.IsValid() {
-		all = append(all, v.IPv6CIDR)
-	}
-	return all
-}
-
 // enter makes the nodes and the interfaces of a VPC.
 func (c *compiler) enter(t *topology.VPC) {
 	v := &vpc{VPC: t, local: &dataplane.Node{ID: t.ID}, igw: internetGateway(t)}
@@ -105,7 +96,7 @@ func (c *compiler) connect(v *vpc) {
 
 // unassigned is the part of a VPC's address space that belongs to nobody: it never leaks out of the VPC.
 func unassigned(v *topology.VPC) (routes []*dataplane.Route) {
-	for _, cidr := range cidrs(v) {
+	for _, cidr := range v.AllCIDRs() {
 		routes = append(routes, &dataplane.Route{Prefix: cidr, Target: Local, Origin: routing.Local, Drop: drop.NoPossibleDestination})
 	}
 	return routes
