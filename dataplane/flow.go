@@ -126,15 +126,12 @@ func (w *Worker) open(held *conntrack.Held, i *Interface, p *packet.Packet, d di
 		return w.step(StageFlow, i.ID, nil, p, drop.FlowTableFull)
 	}
 	f.Generation = w.snapshot.Generation
-	local, remote := p.Src, p.Dst
-	if d == inbound {
-		local, remote = remote, local
-	}
-	way := i.way(local, remote)
+	t := held.Tuple()
+	way := i.way(t.Local.Addr(), t.Remote.Addr())
 	f.Tracking = tracking(verdict)
 	follow(f, way)
 	if d == outbound && way.nat != nil {
-		w.opened, w.unnoted = held.Tuple(), true
+		w.opened, w.unnoted = t, true
 	}
 	return drop.None
 }

@@ -108,8 +108,7 @@ func (t *Trace) untranslate(i *Interface, p *packet.Packet) bool {
 		if made.at.ID != i.ID || made.protocol != p.Protocol || made.newSrc != dst || made.newDst != src || made.src == made.newSrc {
 			continue
 		}
-		p.SetDst(made.src.Addr())
-		p.SetDstPort(made.src.Port())
+		p.SetDestination(made.src)
 		p.DecrementTTL()
 		return true
 	}
