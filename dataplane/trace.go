@@ -108,7 +108,8 @@ func (t *Trace) untranslate(i *Interface, p *packet.Packet) bool {
 		if made.at.ID != i.ID || made.protocol != p.Protocol || made.newSrc != dst || made.newDst != src || made.src == made.newSrc {
 			continue
 		}
-		p.SetDestination(made.src)
+		p.SetDst(made.src.Addr())
+		p.SetDstPort(made.src.Port())
 		p.DecrementTTL()
 		return true
 	}

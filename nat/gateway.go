@@ -155,7 +155,9 @@ func (g *Gateway) Cross(p *packet.Packet) drop.Reason {
 	return g.crossWhole(c, p, c.isInbound(p))
 }
 
-func (c *config) isInbound(p *packet.Packet) bool { return p.Dst.Is4() && c.owns(number(p.Dst)) }
+func (c *config) isInbound(p *packet.Packet) bool {
+	return p.Dst.Is4() && c.owns(uint32(p.Addresses4()))
+}
 
 // crossWhole is Cross for a packet with its transport header.
 func (g *Gateway) crossWhole(c *config, p *packet.Packet, inbound bool) drop.Reason {
@@ -185,11 +187,12 @@ func (c *config) judge(p *packet.Packet, inbound bool) (k key, reason drop.Reaso
 	if !p.Src.Is4() {
 		return k, drop.NATProtocol
 	}
-	src, dst := number(p.Src), number(p.Dst)
+	ends := p.Addresses4()
+	src, dst := uint32(ends>>32), uint32(ends)
 	if inbound {
-		k = key{local: dst, remote: src, localPort: p.DstPort, remotePort: p.SrcPort, protocol: uint32(p.Protocol)}
+		k = newKey(dst, src, p.DstPort, p.SrcPort, p.Protocol)
 	} else {
-		k = key{local: src, remote: dst, localPort: p.SrcPort, remotePort: p.DstPort, protocol: uint32(p.Protocol)}
+		k = newKey(src, dst, p.SrcPort, p.DstPort, p.Protocol)
 	}
 	switch p.Protocol {
 	case packet.TCP, packet.UDP:

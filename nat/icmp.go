@@ -69,10 +69,10 @@ func (k *key) judgeICMP(p *packet.Packet, inbound bool) drop.Reason {
 	default:
 		return drop.ICMPNotTranslated
 	}
-	k.remotePort = keyedByIdentifier
+	k.setRemotePort(keyedByIdentifier)
 	if p.ICMPType >= timestampRequest && !p.LaterFragment() {
-		k.remotePort = keyedByTimestampID
-		k.localPort = identifier(p)
+		k.setRemotePort(keyedByTimestampID)
+		k.setLocalPort(identifier(p))
 	}
 	return drop.None
 }
@@ -93,12 +93,12 @@ func (k *key) judgeQuote(p *packet.Packet, inbound bool) drop.Reason {
 		return drop.ICMPNotTranslated
 	}
 	if inbound {
-		*k = key{local: number(src), remote: number(dst), localPort: srcPort, remotePort: dstPort, protocol: uint32(protocol)}
+		*k = newKey(number(src), number(dst), srcPort, dstPort, protocol)
 	} else {
-		*k = key{local: number(dst), remote: number(src), localPort: dstPort, remotePort: srcPort, protocol: uint32(protocol)}
+		*k = newKey(number(dst), number(src), dstPort, srcPort, protocol)
 	}
 	if protocol == packet.ICMP {
-		k.remotePort = keyedByIdentifier
+		k.setRemotePort(keyedByIdentifier)
 	}
 	return drop.None
 }

@@ -9,18 +9,25 @@ import (
 )
 
 // key is what one side sees of a session: local is the inside host for the inside, an own address of the gateway's for the
-// outside. The same type, with fields left zero, is the key of what has only some of them.
-type key struct {
-	local, remote         uint32
-	localPort, remotePort uint16
-	protocol              uint32 // a byte, but without padding
+// outside. The same type, with parts left zero, is the key of what has only some of them. It is two words, each made, hashed and
+// compared at once: the addresses, local<<32 | remote, and localPort<<48 | remotePort<<32 | protocol.
+type key [2]uint64
+
+func newKey(local, remote uint32, localPort, remotePort uint16, protocol uint8) key {
+	return key{uint64(local)<<32 | uint64(remote), uint64(localPort)<<48 | uint64(remotePort)<<32 | uint64(protocol)}
 }
 
-func (k *key) hash(s *index.Seed) uint64 {
-	return s.Hash16(&[2]uint64{
-		uint64(k.local)<<32 | uint64(k.remote), uint64(k.localPort)<<48 | uint64(k.remotePort)<<32 | uint64(k.protocol),
-	})
-}
+func (k *key) local() uint32      { return uint32(k[0] >> 32) }
+func (k *key) remote() uint32     { return uint32(k[0]) }
+func (k *key) localPort() uint16  { return uint16(k[1] >> 48) }
+func (k *key) remotePort() uint16 { return uint16(k[1] >> 32) }
+func (k *key) protocol() uint8    { return uint8(k[1]) }
+
+func (k *key) setLocal(a uint32)         { k[0] = uint64(a)<<32 | k[0]&(1<<32-1) }
+func (k *key) setLocalPort(port uint16)  { k[1] = uint64(port)<<48 | k[1]&(1<<48-1) }
+func (k *key) setRemotePort(port uint16) { k[1] = uint64(port)<<32 | k[1]&^(0xffff<<32) }
+
+func (k *key) hash(s *index.Seed) uint64 { return s.Hash16((*[2]uint64)(k)) }
 
 // newIndex returns an index of keys hashed with s.
 func newIndex(s *index.Seed) index.Index[key] {
@@ -29,7 +36,7 @@ func newIndex(s *index.Seed) index.Index[key] {
 
 // shard returns the shard of a session with key k, of whichever side: what goes into it both sides see alike.
 func (g *Gateway) shard(k *key) *shard {
-	hi, lo := bits.Mul64(uint64(k.remote)<<32^g.seed[0], (uint64(k.remotePort)<<8|uint64(k.protocol))^g.seed[1])
+	hi, lo := bits.Mul64(k[0]<<32^g.seed[0], k[1]&(1<<48-1)^g.seed[1])
 	return &g.shards[(hi^lo)>>(64-shardBits)]
 }
 

@@ -34,8 +34,8 @@ func (s *shard) open(c *config, k *key, p *packet.Packet) (int32, drop.Reason) {
 	}
 	i := s.slot()
 	s.sessions[i] = session{
-		inside: k.local, own: o.local, remote: k.remote, insidePort: k.localPort, ownPort: o.localPort, remotePort: k.remotePort,
-		protocol: uint8(k.protocol), opened: p.Time, seen: p.Time, mapping: mapping,
+		inside: k.local(), own: o.local(), remote: k.remote(), insidePort: k.localPort(), ownPort: o.localPort(), remotePort: k.remotePort(),
+		protocol: k.protocol(), opened: p.Time, seen: p.Time, mapping: mapping,
 	}
 	s.inside.Put(k, k.hash(&s.g.seed), i)
 	s.outside.Put(&o, o.hash(&s.g.seed), i)
@@ -58,7 +58,7 @@ func (s *shard) suppose(c *config, k *key, p *packet.Packet) drop.Reason {
 	case !ok:
 		return drop.NATPorts
 	}
-	translateOut(p, o.local, o.localPort)
+	p.HopFrom(o.local(), o.localPort())
 	return drop.None
 }
 

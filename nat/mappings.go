@@ -24,15 +24,15 @@ type mappings struct {
 type mapping struct {
 	inside, own         uint32
 	insidePort, ownPort uint16
-	protocol            uint32
 	uses                uint32 // 0 is an unused slot
+	protocol            uint8
 }
 
 func (m *mapping) insideKey() key {
-	return key{local: m.inside, localPort: m.insidePort, protocol: m.protocol}
+	return newKey(m.inside, 0, m.insidePort, 0, m.protocol)
 }
 func (m *mapping) outsideKey() key {
-	return key{local: m.own, localPort: m.ownPort, protocol: m.protocol}
+	return newKey(m.own, 0, m.ownPort, 0, m.protocol)
 }
 
 func (t *mappings) begin(s *index.Seed) {
@@ -44,7 +44,7 @@ func (t *mappings) begin(s *index.Seed) {
 func (t *mappings) use(c *config, k *key, probe bool) (i int32, own uint32, port uint16, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	in := key{local: k.local, localPort: k.localPort, protocol: k.protocol}
+	in := newKey(k.local(), 0, k.localPort(), 0, k.protocol())
 	if i, ok := t.inside.Find(&in, in.hash(t.seed)); ok {
 		m := &t.slab[i]
 		if !c.owns(m.own) { // Configure is about to forget its sessions
@@ -57,31 +57,31 @@ func (t *mappings) use(c *config, k *key, probe bool) (i int32, own uint32, port
 	}
 	o, ok := t.choose(c, k)
 	if !ok || probe {
-		return -1, o.local, o.localPort, ok
+		return -1, o.local(), o.localPort(), ok
 	}
 	i = t.slot()
-	t.slab[i] = mapping{k.local, o.local, k.localPort, o.localPort, k.protocol, 1}
+	t.slab[i] = mapping{k.local(), o.local(), k.localPort(), o.localPort(), 1, k.protocol()}
 	t.inside.Put(&in, in.hash(t.seed), i)
 	t.outside.Put(&o, o.hash(t.seed), i)
 	t.counts.add(o.destination(), 1)
-	return i, o.local, o.localPort, true
+	return i, o.local(), o.localPort(), true
 }
 
 // choose draws an own address and port that no mapping of the protocol has.
 func (t *mappings) choose(c *config, k *key) (o key, ok bool) {
-	o = key{protocol: k.protocol}
+	o = newKey(0, 0, 0, 0, k.protocol())
 	for tried := uint(0); ; {
-		a := c.pick(t.seed, k.local, tried)
+		a := c.pick(t.seed, k.local(), tried)
 		if a < 0 {
 			return o, false
 		}
 		tried |= 1 << a
-		o.local = c.own[a]
+		o.setLocal(c.own[a])
 		if t.counts.count(o.destination()) >= maxPerDestination {
 			continue
 		}
 		for {
-			o.localPort = randomPort()
+			o.setLocalPort(randomPort())
 			if _, taken := t.outside.Find(&o, o.hash(t.seed)); !taken {
 				return o, true
 			}

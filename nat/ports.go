@@ -25,22 +25,22 @@ const draws = 64
 // returns the mapping, of which the session holds a use unless this is for a probe. It is false where there is no port. The
 // caller holds the shard.
 func (s *shard) choose(c *config, k *key, probe bool) (o key, mapping int32, ok bool) {
-	if c.eim && k.remotePort != keyedByTimestampID {
+	if c.eim && k.remotePort() != keyedByTimestampID {
 		return s.chooseMapped(c, k, probe)
 	}
 	o = *k
 	for tried := uint(0); ; {
-		a := c.pick(&s.g.seed, k.local, tried)
+		a := c.pick(&s.g.seed, k.local(), tried)
 		if a < 0 {
 			return o, -1, false
 		}
 		tried |= 1 << a
-		o.local = c.own[a]
+		o.setLocal(c.own[a])
 		if s.destinations.count(o.destination()) >= maxPerDestination {
 			continue
 		}
-		if k.protocol == packet.ICMP && k.remotePort == keyedByTimestampID {
-			o.localPort = k.localPort // packets cannot change this identifier
+		if k.protocol() == packet.ICMP && k.remotePort() == keyedByTimestampID {
+			o.setLocalPort(k.localPort()) // packets cannot change this identifier
 			if s.taken(&o) {
 				continue
 			}
@@ -54,7 +54,9 @@ func (s *shard) choose(c *config, k *key, probe bool) (o key, mapping int32, ok 
 // chooseMapped is choose with endpoint-independent mapping. A session from before it was configured may stand in the way.
 func (s *shard) chooseMapped(c *config, k *key, probe bool) (o key, mapping int32, ok bool) {
 	o = *k
-	mapping, o.local, o.localPort, ok = s.g.mappings.use(c, k, probe)
+	mapping, own, port, ok := s.g.mappings.use(c, k, probe)
+	o.setLocal(own)
+	o.setLocalPort(port)
 	if ok && s.destinations.count(o.destination()) < maxPerDestination && !s.taken(&o) {
 		return o, mapping, true
 	}
@@ -67,13 +69,13 @@ func (s *shard) chooseMapped(c *config, k *key, probe bool) (o key, mapping int3
 // draw sets the port of o to one that no session at its address and to its remote has. There must be one.
 func (s *shard) draw(o *key) {
 	for range draws {
-		o.localPort = randomPort()
+		o.setLocalPort(randomPort())
 		if _, taken := s.outside.Find(o, o.hash(&s.g.seed)); !taken {
 			return
 		}
 	}
 	for s.taken(o) {
-		o.localPort = max(o.localPort+1, firstPort) // 65535 is followed by 1024
+		o.setLocalPort(max(o.localPort()+1, firstPort)) // 65535 is followed by 1024
 	}
 }
 
@@ -92,7 +94,7 @@ func (c *config) pick(s *index.Seed, inside uint32, tried uint) int {
 		if tried>>a&1 != 0 {
 			continue
 		}
-		k := key{local: own, remote: inside}
+		k := newKey(own, inside, 0, 0, 0)
 		if score := k.hash(s); at < 0 || score > best {
 			best, at = score, a
 		}
@@ -103,6 +105,6 @@ func (c *config) pick(s *index.Seed, inside uint32, tried uint) int {
 // destination is the key under which sessions with the outside key k are counted: all but the port.
 func (k *key) destination() *key {
 	d := *k
-	d.localPort = 0
+	d.setLocalPort(0)
 	return &d
 }

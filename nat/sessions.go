@@ -74,19 +74,19 @@ const (
 )
 
 func (f *session) insideKey() key {
-	return key{f.inside, f.remote, f.insidePort, f.remotePort, uint32(f.protocol)}
+	return newKey(f.inside, f.remote, f.insidePort, f.remotePort, f.protocol)
 }
 
 func (f *session) outsideKey() key {
-	return key{f.own, f.remote, f.ownPort, f.remotePort, uint32(f.protocol)}
+	return newKey(f.own, f.remote, f.ownPort, f.remotePort, f.protocol)
 }
 
 // due is the time at which the session has been idle for too long.
 func (f *session) due(c *config) int64 {
-	switch {
-	case f.state == atRest:
+	switch f.state {
+	case atRest:
 		return f.seen + int64(restTime)
-	case f.state.passing():
+	case Init, FINBoth, Transitory:
 		return f.seen + c.transitory
 	}
 	return f.seen + c.idle
@@ -134,14 +134,8 @@ func (s *shard) outward(c *config, k *key, p *packet.Packet) drop.Reason {
 	if !p.Probe {
 		s.see(c, i, p, fromInside)
 	}
-	translateOut(p, f.own, f.ownPort)
+	p.HopFrom(f.own, f.ownPort)
 	return drop.None
-}
-
-// translateOut makes p one of the gateway's own.
-func translateOut(p *packet.Packet, own uint32, port uint16) {
-	p.DecrementTTL()
-	p.SetSource(netip.AddrPortFrom(address(own), port))
 }
 
 // inward is Cross for a packet from outside: nothing but what belongs to a session. The caller holds the shard.
@@ -157,13 +151,13 @@ func (s *shard) inward(c *config, k *key, p *packet.Packet) drop.Reason {
 		}
 		return drop.NATNoMapping
 	}
-	if reason := hop(p); reason != drop.None {
-		return reason
+	if p.TTL() <= 1 {
+		return drop.TTLExpired
 	}
 	if !p.Probe {
 		s.see(c, i, p, fromOutside)
 	}
-	p.SetDestination(netip.AddrPortFrom(address(f.inside), f.insidePort))
+	p.HopTo(f.inside, f.insidePort)
 	return drop.None
 }
 

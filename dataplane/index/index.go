@@ -6,6 +6,8 @@
 // holds these too.
 package index
 
+import "math/bits"
+
 // An Index finds the slot of a key. A bucket of three keys with their slots, tags and a count fills one cache line for keys of
 // 16 bytes, so that a hit mostly costs one miss. What finds its bucket full goes to the next with room, and each bucket it
 // passed counts it: where the count is 0 a search ends. Deletion so leaves nothing behind.
@@ -26,10 +28,39 @@ const (
 )
 
 type bucket[K comparable] struct {
-	key      [width]K
-	slot     [width]int32
-	tag      [width]uint8 // 0: free
-	overflow uint8        // how many keys were put behind this bucket that wanted to be in it or before it
+	key  [width]K
+	slot [width]int32
+	meta meta
+}
+
+// meta is a byte for the tag of each key of a bucket, 0 where the key is free, and above them the overflow: how many keys were put
+// behind this bucket that wanted to be in it or before it. In one word all tags are compared at once, and no branch depends on
+// which key it is.
+type meta uint32
+
+// tagOf is the tag of a key with hash h.
+func tagOf(h uint64) uint32 { return uint32(h>>57) | tagUsed }
+
+// like returns a number with a bit in each byte whose tag is that of hash h. A byte above such a one may have its bit for
+// nothing: the key tells.
+func (m meta) like(h uint64) meta {
+	const ones = 0x010101
+	differ := uint32(m) ^ tagOf(h)*ones
+	return meta((differ - ones) &^ differ & (ones * tagUsed))
+}
+
+// free returns which key is free; width if none is.
+func (m meta) free() int { return bits.TrailingZeros32(^uint32(m)&(0x010101*tagUsed)|1<<31) / 8 }
+
+func (m meta) used(i int) bool { return m>>(8*i)&tagUsed != 0 }
+
+func (m meta) overflow() int { return int(m >> 24) }
+
+// overflowBy changes the overflow by one, up or down, unless it has stopped counting.
+func (m *meta) overflowBy(n int32) {
+	if m.overflow() != counted {
+		*m += meta(n << 24)
+	}
 }
 
 // New returns an empty index. hash must give the number that the user hands to the methods with the same key; it is called when
@@ -51,17 +82,15 @@ func (x *Index[K]) find(k *K, h uint64) (*bucket[K], int) {
 	if len(x.buckets) == 0 {
 		return nil, 0
 	}
-	mask, tag := uint64(len(x.buckets)-1), uint8(h>>57)|tagUsed
+	mask := uint64(len(x.buckets) - 1)
 	for at := h & mask; ; {
 		b := &x.buckets[at]
-		switch {
-		case b.tag[0] == tag && b.key[0] == *k:
-			return b, 0
-		case b.tag[1] == tag && b.key[1] == *k:
-			return b, 1
-		case b.tag[2] == tag && b.key[2] == *k:
-			return b, 2
-		case b.overflow == 0:
+		for m := b.meta.like(h); m != 0; m &= m - 1 {
+			if i := bits.TrailingZeros32(uint32(m)) / 8; b.key[i] == *k {
+				return b, i
+			}
+		}
+		if b.meta.overflow() == 0 {
 			return nil, 0
 		}
 		if at = (at + 1) & mask; at == h&mask {
@@ -84,15 +113,12 @@ func (x *Index[K]) place(k *K, h uint64, slot int32) {
 	mask := uint64(len(x.buckets) - 1)
 	for at := h & mask; ; at = (at + 1) & mask {
 		b := &x.buckets[at]
-		for i := range b.tag {
-			if b.tag[i] == 0 {
-				b.key[i], b.slot[i], b.tag[i] = *k, slot, uint8(h>>57)|tagUsed
-				return
-			}
+		if i := b.meta.free(); i < width {
+			b.key[i], b.slot[i] = *k, slot
+			b.meta |= meta(tagOf(h)) << (8 * i)
+			return
 		}
-		if b.overflow < counted {
-			b.overflow++
-		}
+		b.meta.overflowBy(1)
 	}
 }
 
@@ -101,8 +127,8 @@ func (x *Index[K]) grow() {
 	x.buckets = make([]bucket[K], max(least, 2*len(old)))
 	for i := range old {
 		b := &old[i]
-		for j := range b.tag {
-			if b.tag[j] != 0 {
+		for j := range width {
+			if b.meta.used(j) {
 				x.place(&b.key[j], x.hash(&b.key[j]), b.slot[j])
 			}
 		}
@@ -115,13 +141,11 @@ func (x *Index[K]) Remove(k *K, h uint64) bool {
 	if found == nil {
 		return false
 	}
-	found.tag[i] = 0
+	found.meta &^= 0xff << (8 * i)
 	x.n--
 	mask := uint64(len(x.buckets) - 1)
 	for at := h & mask; &x.buckets[at] != found; at = (at + 1) & mask {
-		if b := &x.buckets[at]; b.overflow < counted {
-			b.overflow--
-		}
+		x.buckets[at].meta.overflowBy(-1)
 	}
 	return true
 }

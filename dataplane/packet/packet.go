@@ -136,6 +136,9 @@ func (p *Packet) CopyFrom(q *Packet) {
 // Version is the IP version, 4 or 6, of a packet decoded without fault.
 func (p *Packet) Version() int { return int(p.buf[Headroom] >> 4) }
 
+// Addresses4 is the two addresses of an IPv4 packet as numbers: the source in the upper half, the destination in the lower.
+func (p *Packet) Addresses4() uint64 { return be.Uint64(p.buf[Headroom+ipv4Src:]) }
+
 // TTL is IPv4's time to live or IPv6's hop limit.
 func (p *Packet) TTL() uint8 {
 	if p.Src.Is4() {

@@ -76,37 +76,50 @@ func (p *Packet) setPort(at int, field *uint16, port uint16) {
 	}
 }
 
-// SetSource is SetSrc and SetSrcPort in one: for TCP and UDP over IPv4 the checksum over both is updated once.
-func (p *Packet) SetSource(a netip.AddrPort) {
-	if !p.setEnd(ipv4Src, 0, a) {
-		p.SetSrc(a.Addr())
-		p.SetSrcPort(a.Port())
+// HopFrom takes one from the TTL, as [Packet.DecrementTTL], and makes address a and port the source of an IPv4 packet. For TCP and
+// UDP each checksum is updated once for all of it.
+func (p *Packet) HopFrom(a uint32, port uint16) {
+	src := addr4(a)
+	if !p.hop(ipv4Src, 0, a, port) {
+		p.DecrementTTL()
+		p.SetSrc(src)
+		p.SetSrcPort(port)
 		return
 	}
-	p.Src, p.SrcPort = a.Addr(), a.Port()
+	p.Src, p.SrcPort = src, port
 }
 
-// SetDestination is SetSource for the destination.
-func (p *Packet) SetDestination(a netip.AddrPort) {
-	if !p.setEnd(ipv4Dst, 2, a) {
-		p.SetDst(a.Addr())
-		p.SetDstPort(a.Port())
+// HopTo is HopFrom for the destination.
+func (p *Packet) HopTo(a uint32, port uint16) {
+	dst := addr4(a)
+	if !p.hop(ipv4Dst, 2, a, port) {
+		p.DecrementTTL()
+		p.SetDst(dst)
+		p.SetDstPort(port)
 		return
 	}
-	p.Dst, p.DstPort = a.Addr(), a.Port()
+	p.Dst, p.DstPort = dst, port
 }
 
-// setEnd writes one end of TCP or UDP over IPv4: at says where the address is, portAt where the port is. Of anything else it
-// touches nothing, and is false.
-func (p *Packet) setEnd(at, portAt int, a netip.AddrPort) bool {
-	if p.checksum == 0 || p.Protocol != TCP && p.Protocol != UDP || !p.Src.Is4() || !a.Addr().Is4() {
+// hop writes one end of TCP or UDP over IPv4 and the TTL: at says where the address is, portAt where the port is. Of anything else,
+// and of a packet whose TTL is 0, it touches nothing, and is false.
+func (p *Packet) hop(at, portAt int, a uint32, port uint16) bool {
+	b := p.Bytes()
+	if p.checksum == 0 || p.Protocol != TCP && p.Protocol != UDP || b[0]>>4 != 4 || b[8] == 0 {
 		return false
 	}
-	b := p.Bytes()
-	c := putAddr4(b, at, a.Addr())
-	c += put16(b[int(p.transport)+portAt:], a.Port())
+	h := (*[20]byte)(b)
+	c := put32(h[at:], a)
+	ttl := be.Uint16(h[8:])
+	header := c + put16(h[8:], ttl-1<<8)
+	be.PutUint16(h[ipv4Checksum:], header.apply(be.Uint16(h[ipv4Checksum:])))
+	c += put16(b[int(p.transport)+portAt:], port)
 	putChecksum(b[p.checksum:], p.Protocol, c)
 	return true
+}
+
+func addr4(a uint32) netip.Addr {
+	return netip.AddrFrom4([4]byte{byte(a >> 24), byte(a >> 16), byte(a >> 8), byte(a)})
 }
 
 // allZero tells whether b is all zeros. Of all that a NAT rewrites only an ICMP echo reply may come to that: identifier 0,

@@ -33,21 +33,13 @@ func rewrites(d datagram) []rewrite {
 	}
 	source := func(d *datagram) *uint16 { return &d.sport }
 	destination := func(d *datagram) *uint16 { return &d.dport }
-	return []rewrite{
+	all := []rewrite{
 		{"SetSrc", func(p *Packet) { p.SetSrc(netip.MustParseAddr(a)) }, func(d *datagram) { d.src = a }},
 		{"SetDst", func(p *Packet) { p.SetDst(netip.MustParseAddr(b)) }, func(d *datagram) { d.dst = b }},
 		{"SetSrcPort", func(p *Packet) { p.SetSrcPort(1024) }, port(1024, source)},
 		{"SetSrcPort to 65535", func(p *Packet) { p.SetSrcPort(65535) }, port(65535, source)},
 		{"SetDstPort", func(p *Packet) { p.SetDstPort(1) }, port(1, destination)},
 		{"SetDstPort to 0", func(p *Packet) { p.SetDstPort(0) }, port(0, destination)},
-		{"SetSource", func(p *Packet) { p.SetSource(netip.AddrPortFrom(netip.MustParseAddr(a), 1024)) }, func(d *datagram) {
-			d.src = a
-			port(1024, source)(d)
-		}},
-		{"SetDestination", func(p *Packet) { p.SetDestination(netip.AddrPortFrom(netip.MustParseAddr(b), 443)) }, func(d *datagram) {
-			d.dst = b
-			port(443, destination)(d)
-		}},
 		{"DecrementTTL", func(p *Packet) { p.DecrementTTL() }, func(d *datagram) { d.ttl = 63 }},
 		{"all of them", func(p *Packet) {
 			p.SetDst(netip.MustParseAddr(a))
@@ -59,6 +51,25 @@ func rewrites(d datagram) []rewrite {
 			d.dst, d.src, d.ttl = a, b, 63
 			port(2, destination)(d)
 			port(3, source)(d)
+		}},
+	}
+	if netip.MustParseAddr(d.src).Is4() {
+		all = append(all, hops(port)...)
+	}
+	return all
+}
+
+// hops are the rewrites of IPv4 in one pass.
+func hops(port func(uint16, func(*datagram) *uint16) func(*datagram)) []rewrite {
+	const a = 0x01020304
+	return []rewrite{
+		{"HopFrom", func(p *Packet) { p.HopFrom(a, 1024) }, func(d *datagram) {
+			d.src, d.ttl = "1.2.3.4", 63
+			port(1024, func(d *datagram) *uint16 { return &d.sport })(d)
+		}},
+		{"HopTo", func(p *Packet) { p.HopTo(a, 443) }, func(d *datagram) {
+			d.dst, d.ttl = "1.2.3.4", 63
+			port(443, func(d *datagram) *uint16 { return &d.dport })(d)
 		}},
 	}
 }
