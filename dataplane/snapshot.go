@@ -90,6 +90,10 @@ type Route struct {
 	ClampMSS uint16 // the largest MSS that a SYN through the target may announce; 0 for any. IPv4's; IPv6's is 20 less
 
 	target uint64 // hash of what a flow remembers of the route; set by Commit
+	// behind is the interface that a public address leads to, and private what that address becomes there; set by Commit, for
+	// looking ahead only.
+	behind  *Interface
+	private netip.Addr
 }
 
 // Gateway carries a packet across to its far side: it rewrites the packet for there, or says why it may not cross. Cross
@@ -104,14 +108,20 @@ func (s *Snapshot) index() {
 	s.byID = make(map[string]*Interface, len(s.Interfaces))
 	s.zones = make(map[uint32]*Interface, len(s.Interfaces))
 	s.names = make(map[uint64]string)
-	seen := map[*Node]bool{nil: true}
+	public := map[netip.Addr]*Interface{}
+	for _, i := range s.Interfaces {
+		for _, a := range i.Public {
+			public[a] = i
+		}
+	}
+	marking := marking{public, map[*Node]bool{nil: true}}
 	for _, i := range s.Interfaces {
 		s.byID[i.ID] = i
-		hashTargets(i.Node, seen)
+		marking.mark(i.Node)
 		if i.Subnet != nil {
 			i.Subnet.index()
-			hashTargets(i.Subnet.Node, seen)
-			hashTargets(i.Subnet.Local, seen)
+			marking.mark(i.Subnet.Node)
+			marking.mark(i.Subnet.Local)
 		}
 	}
 	naming := naming{s.names, map[stop]bool{}}

@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"math/bits"
 	"net/netip"
+	"slices"
 
 	"vpcsim/dataplane/conntrack"
 	"vpcsim/dataplane/drop"
@@ -98,19 +99,28 @@ func hashTarget(r *Route) uint64 {
 // extend is the hash of a way that goes on to a target. That two ways collide has odds of one in 2^64.
 func extend(way, target uint64) uint64 { return bits.RotateLeft64(way, 17)*0x9e3779b97f4a7c15 ^ target }
 
-// hashTargets gives the routes of a node and of all behind it the hashes of their targets.
-func hashTargets(n *Node, seen map[*Node]bool) {
-	if seen[n] {
+// marking gives routes what a snapshot knows of them.
+type marking struct {
+	public map[netip.Addr]*Interface
+	been   map[*Node]bool
+}
+
+// mark marks the routes of a node and of all behind it: with the hashes of their targets, and with what is behind public addresses.
+func (m marking) mark(n *Node) {
+	if m.been[n] {
 		return
 	}
-	seen[n] = true
+	m.been[n] = true
 	for _, e := range n.Routes.Entries() {
 		r := e.Value
 		r.target = hashTarget(r)
-		hashTargets(r.Node, seen)
+		if i := m.public[r.Prefix.Addr()]; i != nil && r.Interface == nil && r.Prefix.IsSingleIP() {
+			r.behind, r.private = i, i.Addrs[slices.Index(i.Public, r.Prefix.Addr())]
+		}
+		m.mark(r.Node)
 		if r.Interface != nil && r.Interface.Subnet != nil {
-			hashTargets(r.Interface.Subnet.Node, seen)
-			hashTargets(r.Interface.Subnet.Local, seen)
+			m.mark(r.Interface.Subnet.Node)
+			m.mark(r.Interface.Subnet.Local)
 		}
 	}
 }

@@ -34,6 +34,8 @@ type Worker struct {
 	spare    [1]*packet.Packet // an answer, a fragment
 	held     *packet.Packet    // a fragment that had to wait
 	original []byte            // the packet as it came in, while there is a recorder
+	faults   [batchSize]packet.Fault
+	ahead    [batchSize]ahead
 
 	// Of the packet that is being forwarded.
 	now     int64           // its time
@@ -73,24 +75,29 @@ func (w *Worker) process(batch []*packet.Packet) {
 	if s := w.router.snapshot.Load(); s != w.snapshot {
 		w.snapshot, w.from = s, s.Interface(w.in.id)
 	}
-	now := w.router.now()
-	for _, p := range batch {
+	now, packets, bytes := w.router.now(), 0, 0
+	for i, p := range batch {
 		p.Time = now
-		w.one(p)
+		bytes += p.Len() // as it came: Decode cuts padding off
+		w.faults[i] = p.Decode()
+		packets += p.Segments() // which only a decoded packet can tell
+	}
+	w.counters.packetsIn.Add(uint64(packets))
+	w.counters.bytesIn.Add(uint64(bytes))
+	w.lookAhead(batch)
+	for i, p := range batch {
+		w.one(p, w.faults[i])
 	}
 	w.flush()
 }
 
-// one forwards one packet of a batch.
-func (w *Worker) one(p *packet.Packet) {
+// one forwards one packet of a batch, in which decoding found fault.
+func (w *Worker) one(p *packet.Packet, fault packet.Fault) {
 	recording := w.router.recorder != nil && w.in.capture >= 0
 	if recording {
 		w.original = append(w.original[:0], p.Bytes()...)
 	}
-	w.counters.bytesIn.Add(uint64(p.Len())) // as it came: Decode cuts padding off
 	to, reason := (*Interface)(nil), drop.NoPort
-	fault := p.Decode()
-	w.counters.packetsIn.Add(uint64(p.Segments())) // which only a decoded packet can tell
 	if fault != packet.OK {
 		reason = drop.Malformed
 	} else if w.from != nil {
@@ -133,7 +140,12 @@ func (w *Worker) fragment(to *Interface, p *packet.Packet) {
 		offset, more = p.FragmentInto(w.spare[0], int(w.mtu), offset)
 		sent = w.write(to, w.spare[:]) == 1 && sent
 	}
-	w.count(to, p, sent)
+	whole := [...]*packet.Packet{p}
+	if sent {
+		w.countOut(whole[:])
+	} else {
+		w.countLost(to, whole[:])
+	}
 }
 
 // releaser is a gateway at which later fragments wait for the first one of their datagram.
@@ -167,23 +179,30 @@ func (w *Worker) flush() {
 		return
 	}
 	n := w.write(w.to, w.pending)
-	for at, p := range w.pending {
-		w.count(w.to, p, at < n)
-	}
+	w.countOut(w.pending[:n])
+	w.countLost(w.to, w.pending[n:])
 	w.pending = w.pending[:0]
 }
 
-// count notes that p was taken by the port of an interface, or was not.
-func (w *Worker) count(to *Interface, p *packet.Packet, sent bool) {
-	n := uint64(p.Segments())
-	switch {
-	case sent:
-		w.counters.packetsOut.Add(n)
-		w.counters.bytesOut.Add(uint64(p.Len()))
-	case to.attached == nil:
-		w.counters.drops[drop.NoPort].Add(n)
-	default:
-		w.counters.drops[drop.PortFull].Add(n)
+// countOut notes packets that a port took.
+func (w *Worker) countOut(sent []*packet.Packet) {
+	packets, bytes := 0, 0
+	for _, p := range sent {
+		packets += p.Segments()
+		bytes += p.Len()
+	}
+	w.counters.packetsOut.Add(uint64(packets))
+	w.counters.bytesOut.Add(uint64(bytes))
+}
+
+// countLost notes packets that the port of an interface did not take.
+func (w *Worker) countLost(to *Interface, lost []*packet.Packet) {
+	reason := drop.PortFull
+	if to.attached == nil {
+		reason = drop.NoPort
+	}
+	for _, p := range lost {
+		w.counters.drops[reason].Add(uint64(p.Segments()))
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 	"vpcsim/dataplane/packet"
 )
 
-// filled returns a gateway with n TCP sessions to as many remotes as there are sockets, and the packets of both directions.
+// filled returns a gateway with n established TCP sessions to as many remotes as there are sockets, and the packets of both directions.
 func filled(b testing.TB, n int) (g *Gateway, out, in []netip.AddrPort, remotes []netip.AddrPort) {
 	g = NewGateway(standard())
 	p := packet.New(128)
@@ -26,6 +26,11 @@ func filled(b testing.TB, n int) (g *Gateway, out, in []netip.AddrPort, remotes 
 			b.Fatalf("session %d: %s", i, r)
 		}
 		in[i] = source(p)
+		packet.BuildTCP(p, remotes[i], in[i], packet.SYN|packet.ACK, 1, 2, nil)
+		p.Time = int64(time.Hour)
+		if r := g.Cross(p); r != drop.None {
+			b.Fatalf("answer %d: %s", i, r)
+		}
 	}
 	return g, out, in, remotes
 }

@@ -34,10 +34,13 @@ func newIndex(s *index.Seed) index.Index[key] {
 	return index.New(func(k *key) uint64 { return k.hash(s) })
 }
 
-// shard returns the shard of a session with key k, of whichever side: what goes into it both sides see alike.
-func (g *Gateway) shard(k *key) *shard {
+// shard returns the shard of a session with key k, of whichever side.
+func (g *Gateway) shard(k *key) *shard { return &g.shards[g.shardNumber(k)] }
+
+// shardNumber is a hash of what both sides of a session see alike.
+func (g *Gateway) shardNumber(k *key) uint64 {
 	hi, lo := bits.Mul64(k[0]<<32^g.seed[0], k[1]&(1<<48-1)^g.seed[1])
-	return &g.shards[(hi^lo)>>(64-shardBits)]
+	return (hi ^ lo) >> (64 - shardBits)
 }
 
 // number is an IPv4 address as a number.

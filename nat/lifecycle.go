@@ -70,6 +70,10 @@ func (s *shard) slot() int32 {
 		return i
 	}
 	s.sessions = append(s.sessions, session{})
+	if shared := s.shared.Load(); shared == nil || len(s.sessions) > cap(*shared) {
+		grown := s.sessions[:cap(s.sessions)]
+		s.shared.Store(&grown)
+	}
 	return int32(len(s.sessions) - 1)
 }
 

@@ -36,6 +36,8 @@ func (s *shard) choose(c *config, k *key, probe bool) (o key, mapping int32, ok 
 		}
 		tried |= 1 << a
 		o.setLocal(c.own[a])
+		o.setLocalPort(randomPort())
+		s.outside.Prefetch(o.hash(&s.g.seed)) // while the sessions are counted
 		if s.destinations.count(o.destination()) >= maxPerDestination {
 			continue
 		}
@@ -66,13 +68,13 @@ func (s *shard) chooseMapped(c *config, k *key, probe bool) (o key, mapping int3
 	return o, -1, false
 }
 
-// draw sets the port of o to one that no session at its address and to its remote has. There must be one.
+// draw sets the port of o, which is drawn already, to one that no session at its address and to its remote has. There must be one.
 func (s *shard) draw(o *key) {
 	for range draws {
-		o.setLocalPort(randomPort())
 		if _, taken := s.outside.Find(o, o.hash(&s.g.seed)); !taken {
 			return
 		}
+		o.setLocalPort(randomPort())
 	}
 	for s.taken(o) {
 		o.setLocalPort(max(o.localPort()+1, firstPort)) // 65535 is followed by 1024

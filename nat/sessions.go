@@ -3,6 +3,7 @@ package nat
 import (
 	"net/netip"
 	"sync"
+	"sync/atomic"
 
 	"vpcsim/dataplane/drop"
 	"vpcsim/dataplane/index"
@@ -106,7 +107,9 @@ type shard struct {
 	destinations counts           // guarded by mu; of live sessions
 	wheel        index.Wheel      // guarded by mu; of all sessions
 	metrics      Metrics          // guarded by mu
-	_            [64]byte         // two workers in neighbouring shards should not share a cache line
+
+	shared atomic.Pointer[[]session] // sessions, for hints
+	_      [64]byte                  // two workers in neighbouring shards should not share a cache line
 }
 
 // outward is Cross for a packet from inside. The caller holds the shard.

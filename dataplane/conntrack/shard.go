@@ -2,6 +2,7 @@ package conntrack
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"vpcsim/dataplane/index"
 	"vpcsim/dataplane/packet"
@@ -60,6 +61,8 @@ type shard[K key] struct {
 	queues index.Lists    // guarded by mu; made with the first slot
 	wheel  index.Wheel    // guarded by mu; made with the first slot
 	stats  Stats          // guarded by mu
+
+	first atomic.Pointer[Flow] // &flows[0], for hints
 
 	_ [64]byte // two workers in neighbouring shards should not share a cache line
 }
@@ -129,6 +132,9 @@ func (s *shard[K]) slot() int32 {
 	}
 	var none K
 	s.flows, s.keys = append(s.flows, Flow{}), append(s.keys, none)
+	if first := &s.flows[0]; first != s.first.Load() {
+		s.first.Store(first)
+	}
 	return int32(len(s.flows) - 1)
 }
 

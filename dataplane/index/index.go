@@ -6,7 +6,10 @@
 // holds these too.
 package index
 
-import "math/bits"
+import (
+	"math/bits"
+	"sync/atomic"
+)
 
 // An Index finds the slot of a key. A bucket of three keys with their slots, tags and a count fills one cache line for keys of
 // 16 bytes, so that a hit mostly costs one miss. What finds its bucket full goes to the next with room, and each bucket it
@@ -16,7 +19,8 @@ import "math/bits"
 // among shards. An Index never shrinks. Make one with [New].
 type Index[K comparable] struct {
 	hash    func(*K) uint64
-	buckets []bucket[K] // the length is a power of two, or 0
+	buckets []bucket[K]                 // the length is a power of two, or 0
+	shared  atomic.Pointer[[]bucket[K]] // the same, for hints; nil while there are none
 	n       int
 }
 
@@ -125,6 +129,8 @@ func (x *Index[K]) place(k *K, h uint64, slot int32) {
 func (x *Index[K]) grow() {
 	old := x.buckets
 	x.buckets = make([]bucket[K], max(least, 2*len(old)))
+	shared := x.buckets
+	x.shared.Store(&shared)
 	for i := range old {
 		b := &old[i]
 		for j := range width {

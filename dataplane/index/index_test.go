@@ -140,7 +140,7 @@ func TestHashesSpread(t *testing.T) {
 	}
 }
 
-func fill(n int) (Index[key16], func(*key16) uint64, []key16) {
+func fill(n int) (*Index[key16], func(*key16) uint64, []key16) {
 	hash := seeded()
 	x, keys := New(hash), make([]key16, n)
 	for i := range keys {
@@ -148,7 +148,7 @@ func fill(n int) (Index[key16], func(*key16) uint64, []key16) {
 		x.Put(&keys[i], hash(&keys[i]), int32(i))
 	}
 	rand.Shuffle(n, func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
-	return x, hash, keys
+	return &x, hash, keys
 }
 
 var sizes = []struct {
