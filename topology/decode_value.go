@@ -76,16 +76,23 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string, depth int) {
 	}
 }
 
-func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string) {
-	expected := map[reflect.Kind]string{reflect.String: "text", reflect.Bool: "true or false"}[v.Kind()]
+// expectation says what a scalar of the type of v is to be.
+func expectation(v reflect.Value) string {
 	switch {
+	case v.Kind() == reflect.String:
+		return "text"
+	case v.Kind() == reflect.Bool:
+		return "true or false"
 	case v.CanInt():
-		expected = "a whole number"
+		return "a whole number"
 	case v.CanFloat():
-		expected = "a number"
-	case expected == "":
-		panic("topology: Decode into a " + v.Type().String())
+		return "a number"
 	}
+	panic("topology: Decode into a " + v.Type().String())
+}
+
+func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string) {
+	expected := expectation(v)
 	if n.Kind != yaml.ScalarNode {
 		d.errorf(n, path, "expected %s, found %s", expected, kindName(n))
 		return

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 )
 
 // The edits are what the control commands do to a running topology, as changes of its Spec. Each one fails, and changes
@@ -38,7 +37,7 @@ func (s *Spec) CreateEndpoint(vpc, name string, e EndpointSpec) error {
 
 // ModifyEndpoint adds an endpoint to route tables and removes it from others, in one step.
 func (s *Spec) ModifyEndpoint(vpc, name string, add, remove []string) error {
-	vpc, name, err := s.endpoint(vpc, name)
+	vpc, name, err := s.find(endpointKind, vpc, name)
 	if err != nil {
 		return err
 	}
@@ -53,7 +52,7 @@ func (s *Spec) ModifyEndpoint(vpc, name string, add, remove []string) error {
 		tables = slices.Delete(tables, i, i+1)
 	}
 	for _, want := range add {
-		_, table, err := s.table(vpc, want)
+		_, table, err := s.find(tableKind, vpc, want)
 		if err != nil {
 			return err
 		}
@@ -66,7 +65,7 @@ func (s *Spec) ModifyEndpoint(vpc, name string, add, remove []string) error {
 
 // DeleteEndpoint removes an endpoint with its routes.
 func (s *Spec) DeleteEndpoint(vpc, name string) error {
-	vpc, name, err := s.endpoint(vpc, name)
+	vpc, name, err := s.find(endpointKind, vpc, name)
 	if err != nil {
 		return err
 	}
@@ -76,7 +75,7 @@ func (s *Spec) DeleteEndpoint(vpc, name string) error {
 
 // CreateRoute adds a static route at the end of a table.
 func (s *Spec) CreateRoute(vpc, table string, r RouteSpec) error {
-	vpc, table, err := s.table(vpc, table)
+	vpc, table, err := s.find(tableKind, vpc, table)
 	if err != nil {
 		return err
 	}
@@ -89,7 +88,7 @@ func (s *Spec) CreateRoute(vpc, table string, r RouteSpec) error {
 // ReplaceRoute puts a route in the place of the one with the same destination. That may be the VPC's own CIDR, whose route
 // is local until it is replaced and again when its target is local (aws-semantics 1.2).
 func (s *Spec) ReplaceRoute(vpc, table string, r RouteSpec) error {
-	vpc, table, err := s.table(vpc, table)
+	vpc, table, err := s.find(tableKind, vpc, table)
 	if err != nil {
 		return err
 	}
@@ -118,12 +117,12 @@ func (s *Spec) replaceLocal(vpc, table string, r RouteSpec) error {
 
 // DeleteRoute removes a static route.
 func (s *Spec) DeleteRoute(vpc, table, destination string) error {
-	vpc, table, err := s.table(vpc, table)
+	vpc, table, err := s.find(tableKind, vpc, table)
 	if err != nil {
 		return err
 	}
 	if s.isLocal(vpc, destination) {
-		return fmt.Errorf("the local route to %s can't be deleted, only replaced", s.canonical(destination))
+		return fmt.Errorf("the local route to %s can't be deleted, only replaced", s.canonical(vpc, destination))
 	}
 	return s.editRoute(vpc, table, destination, func(all []RouteSpec, i int) []RouteSpec {
 		return slices.Delete(all, i, i+1)
@@ -140,14 +139,9 @@ func (s *Spec) SetRouteState(vpc, table, destination, state string) error {
 
 // SetPrefixList replaces the contents of a prefix list: a customer's, or an AWS-managed one by its id, name or service.
 func (s *Spec) SetPrefixList(name string, entries []string) error {
-	key, ok := s.prefixListKey(name)
+	key, ok := s.prefixListKey(s.Region, name)
 	if !ok {
-		names := sortedKeys(s.PrefixLists)
-		for _, m := range managedLists {
-			if m.region == s.Region {
-				names = append(names, m.id, m.name(), m.service)
-			}
-		}
+		names := slices.Concat(sortedKeys(s.PrefixLists), managedNames(s.Region))
 		return fmt.Errorf("no prefix list %s%s", shown(name), didYouMean(name, names))
 	}
 	if s.PrefixLists == nil {
@@ -159,12 +153,14 @@ func (s *Spec) SetPrefixList(name string, entries []string) error {
 	return nil
 }
 
-// prefixListKey returns the key under which the Spec holds, or is to hold, the contents of a list.
-func (s *Spec) prefixListKey(name string) (string, bool) {
-	wanted, isManaged := managed(s.Region, name)
+// prefixListKey returns the key under which the Spec holds, or is to hold, the contents of the list that somebody in a region
+// calls by a name.
+func (s *Spec) prefixListKey(region, name string) (string, bool) {
+	wanted, isManaged := managed(region, name)
 	for _, key := range sortedKeys(s.PrefixLists) {
-		same := isManaged && wanted.known(key)
-		if same || key == name || id("pl", idPath("prefix_lists", key)) == name {
+		other, known := s.managed(key)
+		same := isManaged && known && wanted == other
+		if same || key == name || prefixListIdentity(key, s.PrefixLists[key]).id() == name {
 			return key, true
 		}
 	}
@@ -176,7 +172,7 @@ func (s *Spec) prefixListKey(name string) (string, bool) {
 
 // editRoute changes the routes of a table around the one with a destination.
 func (s *Spec) editRoute(vpc, table, destination string, change func(all []RouteSpec, i int) []RouteSpec) error {
-	vpc, table, err := s.table(vpc, table)
+	vpc, table, err := s.find(tableKind, vpc, table)
 	if err != nil {
 		return err
 	}
@@ -203,20 +199,21 @@ func (s *Spec) setRoutes(vpc, table string, routes []RouteSpec) error {
 	return nil
 }
 
+// routeIndex finds the static route of a table to a destination; propagated ones are nobody's to edit.
 func (s *Spec) routeIndex(vpc, table, destination string) int {
-	wanted := s.canonical(destination)
+	wanted := s.canonical(vpc, destination)
 	return slices.IndexFunc(s.VPCs[vpc].RouteTables[table].Routes, func(r RouteSpec) bool {
-		return s.canonical(r.Destination) == wanted
+		return !r.Propagated && s.canonical(vpc, r.Destination) == wanted
 	})
 }
 
-// canonical writes a destination in the one form that equal destinations share.
-func (s *Spec) canonical(destination string) string {
+// canonical writes a destination in a VPC's route table in the one form that equal destinations share.
+func (s *Spec) canonical(vpc, destination string) string {
 	if p, err := netip.ParsePrefix(destination); err == nil {
 		return p.Masked().String()
 	}
-	if key, ok := s.prefixListKey(destination); ok {
-		if m, ok := managed(s.Region, key); ok {
+	if key, ok := s.prefixListKey(s.regionOf(vpc), destination); ok {
+		if m, ok := s.managed(key); ok {
 			return m.name()
 		}
 		return key
@@ -228,17 +225,17 @@ func (s *Spec) canonical(destination string) string {
 func (s *Spec) isLocal(vpc, destination string) bool {
 	v := s.VPCs[vpc]
 	return slices.ContainsFunc(slices.Concat([]string{v.CIDR, v.IPv6CIDR}, v.SecondaryCIDRs), func(cidr string) bool {
-		return cidr != "" && s.canonical(cidr) == s.canonical(destination)
+		return cidr != "" && s.canonical(vpc, cidr) == s.canonical(vpc, destination)
 	})
 }
 
 // noRoute says why a table has no static route to a destination.
 func (s *Spec) noRoute(vpc, table, destination string) error {
-	wanted := s.canonical(destination)
+	wanted := s.canonical(vpc, destination)
 	v := s.VPCs[vpc]
 	for _, name := range sortedKeys(v.Endpoints) {
 		e := v.Endpoints[name]
-		if m, ok := managed(s.Region, e.Service); ok && m.name() == wanted && slices.Contains(e.RouteTables, table) {
+		if m, ok := managed(s.regionOf(vpc), e.Service); ok && m.name() == wanted && slices.Contains(e.RouteTables, table) {
 			return fmt.Errorf("the route to %s in route table %s is endpoint %s's; modify the endpoint instead", wanted, table, name)
 		}
 	}
@@ -250,18 +247,4 @@ func (s *Spec) noRoute(vpc, table, destination string) error {
 		there = append(there, r.Destination)
 	}
 	return fmt.Errorf("%s", noSuch("route to", destination, "route table "+table, there))
-}
-
-// vpcOf returns the name of a VPC, or of the only one for the empty name.
-func (s *Spec) vpcOf(vpc string) (string, error) {
-	names := sortedKeys(s.VPCs)
-	for _, name := range names {
-		if vpc == name || vpc == id("vpc", idPath("vpcs", name)) || vpc == "" && len(names) == 1 {
-			return name, nil
-		}
-	}
-	if vpc == "" {
-		return "", fmt.Errorf("which VPC? there are %s", strings.Join(names, ", "))
-	}
-	return "", fmt.Errorf("%s", noSuch("VPC", vpc, "the topology", names))
 }

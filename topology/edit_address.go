@@ -8,7 +8,7 @@ import (
 // AssociateAddress gives the primary network interface of an instance a public address: a written one, auto, or none at
 // all if it is empty.
 func (s *Spec) AssociateAddress(vpc, instance, publicIP string) error {
-	vpc, instance, err := s.instance(vpc, instance)
+	vpc, instance, err := s.find(instanceKind, vpc, instance)
 	if err != nil {
 		return err
 	}
@@ -34,6 +34,11 @@ func (s *Spec) holdAddresses() {
 			}
 			s.VPCs[v.Name].Instances[i.Name] = spec
 		}
+		for _, eni := range v.NetworkInterfaces {
+			spec := s.VPCs[v.Name].NetworkInterfaces[eni.Name]
+			holdInterface(&spec.InterfaceSpec, eni)
+			s.VPCs[v.Name].NetworkInterfaces[eni.Name] = spec
+		}
 		for _, g := range v.NATGateways {
 			spec := s.VPCs[v.Name].NATGateways[g.Name]
 			spec.Address, spec.SecondaryAddresses = firstAndRest(g.Addresses)
@@ -50,7 +55,12 @@ func holdInterface(spec *InterfaceSpec, eni *NetworkInterface) {
 		spec.Address = eni.Addresses[0].String()
 	}
 	if spec.PublicIP == "auto" {
-		spec.PublicIP = eni.PublicIP.String()
+		spec.PublicIP = eni.PublicIP().String()
+	}
+	for i, text := range spec.SecondaryPublicIPs {
+		if text == "auto" {
+			spec.SecondaryPublicIPs[i] = eni.PublicIPs[1+i].String()
+		}
 	}
 }
 

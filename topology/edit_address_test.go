@@ -29,7 +29,7 @@ func addresses(n *topology.Network) map[string][]netip.Addr {
 	all := map[string][]netip.Addr{}
 	for _, eni := range n.NetworkInterfaces() {
 		name := eni.Instance.Name
-		all[name] = append(append(all[name], eni.Addresses...), eni.PublicIP)
+		all[name] = append(append(all[name], eni.Addresses...), eni.PublicIPs...)
 	}
 	for _, g := range n.VPC("a").NATGateways {
 		all[g.Name] = append(append(all[g.Name], g.Addresses...), g.PublicIPs...)
@@ -71,4 +71,29 @@ func TestANewNATGatewayCannotTakeAnAddressThatAnInstanceWasGiven(t *testing.T) {
 	if want := "vpcs.a.nat_gateways.k.address: 10.0.1.4 is taken by vpcs.a.instances.b.address"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
+}
+
+func TestEditsHoldThePublicAddressesOfSecondaryOnes(t *testing.T) {
+	s, _, err := topology.Parse("f", []byte(`
+region: us-east-1
+vpcs:
+  m:
+    cidr: 10.0.0.0/16
+    internet_gateway: igw
+    subnets: {s: {cidr: 10.0.1.0/24}}
+    instances:
+      a: {subnet: s}
+      b: {subnet: s, secondary_addresses: [10.0.1.9, 10.0.1.10], secondary_public_ips: [none, auto]}
+`))
+	require.NoError(t, err)
+	before, err := topology.Resolve(s, nil)
+	require.NoError(t, err)
+	require.NoError(t, s.AssociateAddress("", "a", "auto"))
+	after, err := topology.Resolve(s, nil)
+	require.NoError(t, err)
+	b := after.Instance("b").Interfaces[0]
+	require.Equal(t, before.Instance("b").Interfaces[0].PublicIPs, b.PublicIPs)
+	require.False(t, b.PublicIPs[1].IsValid())
+	require.True(t, b.PublicIPs[2].IsValid())
+	require.True(t, after.Instance("a").Interfaces[0].IsPublic())
 }

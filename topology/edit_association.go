@@ -5,7 +5,7 @@ import "slices"
 // ReplaceMainRouteTable makes another table the VPC's main one, for every subnet without a table of its own at once
 // (aws-semantics 1.1). The old one stays, also if the file does not write it.
 func (s *Spec) ReplaceMainRouteTable(vpc, table string) error {
-	vpc, table, err := s.table(vpc, table)
+	vpc, table, err := s.find(tableKind, vpc, table)
 	if err != nil {
 		return err
 	}
@@ -26,12 +26,12 @@ func (s *Spec) ReplaceMainRouteTable(vpc, table string) error {
 // AssociateRouteTable gives a subnet a route table of its own; the empty table stands for the VPC's main one, whichever that
 // is.
 func (s *Spec) AssociateRouteTable(vpc, subnet, table string) error {
-	vpc, subnet, err := s.subnet(vpc, subnet)
+	vpc, subnet, err := s.find(subnetKind, vpc, subnet)
 	if err != nil {
 		return err
 	}
 	if table != "" {
-		if _, table, err = s.table(vpc, table); err != nil {
+		if _, table, err = s.find(tableKind, vpc, table); err != nil {
 			return err
 		}
 	}
@@ -43,12 +43,12 @@ func (s *Spec) AssociateRouteTable(vpc, subnet, table string) error {
 
 // AssociateNetworkACL gives a subnet another network ACL; the empty one stands for the VPC's default.
 func (s *Spec) AssociateNetworkACL(vpc, subnet, acl string) error {
-	vpc, subnet, err := s.subnet(vpc, subnet)
+	vpc, subnet, err := s.find(subnetKind, vpc, subnet)
 	if err != nil {
 		return err
 	}
 	if acl != "" {
-		if _, acl, err = s.networkACL(vpc, acl); err != nil {
+		if _, acl, err = s.find(aclKind, vpc, acl); err != nil {
 			return err
 		}
 	}
@@ -60,7 +60,7 @@ func (s *Spec) AssociateNetworkACL(vpc, subnet, acl string) error {
 
 // editPrimary changes the primary network interface of an instance.
 func (s *Spec) editPrimary(vpc, instance string, change func(*InterfaceSpec)) error {
-	vpc, instance, err := s.instance(vpc, instance)
+	vpc, instance, err := s.find(instanceKind, vpc, instance)
 	if err != nil {
 		return err
 	}

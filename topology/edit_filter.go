@@ -5,7 +5,7 @@ import "slices"
 // SetSecurityGroupRules replaces the rules of a security group. A nil list leaves that direction as it is; an empty one
 // takes all its rules away. A rule may name a group by its id.
 func (s *Spec) SetSecurityGroupRules(vpc, group string, ingress, egress []RuleSpec) error {
-	vpc, group, err := s.securityGroup(vpc, group)
+	vpc, group, err := s.find(groupKind, vpc, group)
 	if err != nil {
 		return err
 	}
@@ -29,7 +29,7 @@ func (s *Spec) SetSecurityGroupRules(vpc, group string, ingress, egress []RuleSp
 func (s *Spec) rulesByName(vpc string, rules []RuleSpec) []RuleSpec {
 	named := slices.Clone(rules)
 	for i, rule := range named {
-		place, group, err := s.securityGroup("", rule.Peer)
+		place, group, err := s.find(groupKind, "", rule.Peer)
 		switch {
 		case err != nil || group == rule.Peer:
 		case place == vpc:
@@ -44,13 +44,13 @@ func (s *Spec) rulesByName(vpc string, rules []RuleSpec) []RuleSpec {
 // SetInstanceGroups puts the primary network interface of an instance into other security groups; none at all stands for
 // the VPC's default group.
 func (s *Spec) SetInstanceGroups(vpc, instance string, groups []string) error {
-	vpc, instance, err := s.instance(vpc, instance)
+	vpc, instance, err := s.find(instanceKind, vpc, instance)
 	if err != nil {
 		return err
 	}
 	names := slices.Clone(groups)
 	for i, group := range groups {
-		if _, names[i], err = s.securityGroup(vpc, group); err != nil {
+		if _, names[i], err = s.find(groupKind, vpc, group); err != nil {
 			return err
 		}
 	}
@@ -60,7 +60,7 @@ func (s *Spec) SetInstanceGroups(vpc, instance string, groups []string) error {
 // SetNetworkACLEntries replaces the entries of a network ACL. A nil list leaves that direction as it is; an empty one denies
 // everything.
 func (s *Spec) SetNetworkACLEntries(vpc, acl string, ingress, egress []ACLEntrySpec) error {
-	vpc, acl, err := s.networkACL(vpc, acl)
+	vpc, acl, err := s.find(aclKind, vpc, acl)
 	if err != nil {
 		return err
 	}

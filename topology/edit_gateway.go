@@ -15,7 +15,7 @@ func (s *Spec) CreateNATGateway(vpc, name string, g NATGatewaySpec) error {
 	if _, there := s.VPCs[vpc].NATGateways[name]; there {
 		return fmt.Errorf("%s already has a NAT gateway %s", join("vpcs", vpc), shown(name))
 	}
-	if _, subnet, err := s.subnet(vpc, g.Subnet); err == nil {
+	if _, subnet, err := s.find(subnetKind, vpc, g.Subnet); err == nil {
 		g.Subnet = subnet
 	}
 	s.holdAddresses()
@@ -30,14 +30,14 @@ func (s *Spec) CreateNATGateway(vpc, name string, g NATGatewaySpec) error {
 
 // DeleteNATGateway removes a NAT gateway. The routes that lead to it become black holes (aws-semantics 5.1).
 func (s *Spec) DeleteNATGateway(vpc, name string) error {
-	vpc, name, err := s.find("NAT gateway", "nat", "nat_gateways", vpc, name,
-		func(v VPCSpec) []string { return sortedKeys(v.NATGateways) })
+	vpc, name, err := s.find(natKind, vpc, name)
 	if err != nil {
 		return err
 	}
 	s.holdAddresses()
+	gone := natKind.identity(vpc, s.VPCs[vpc], name)
 	delete(s.VPCs[vpc].NATGateways, name)
-	s.blackhole(vpc, name, id("nat", idPath("vpcs", vpc, "nat_gateways", name)))
+	s.blackhole(vpc, gone)
 	return nil
 }
 
@@ -65,15 +65,14 @@ func (s *Spec) CreatePeering(name string, p PeeringSpec) error {
 // (aws-semantics 6.1).
 func (s *Spec) DeletePeering(name string) error {
 	names := sortedKeys(s.Peerings)
-	pcx := func(name string) string { return id("pcx", idPath("peerings", name)) }
-	i := slices.IndexFunc(names, func(other string) bool { return other == name || pcx(other) == name })
+	i := slices.IndexFunc(names, func(other string) bool { return peeringIdentity(other, s.Peerings[other]).is(name) })
 	if i < 0 {
 		return fmt.Errorf("%s", noSuch("peering", name, "the topology", names))
 	}
 	p := s.Peerings[names[i]]
 	delete(s.Peerings, names[i])
 	for _, vpc := range []string{p.Requester, p.Accepter} {
-		s.blackhole(vpc, names[i], pcx(names[i]))
+		s.blackhole(vpc, peeringIdentity(names[i], p))
 	}
 	s.dropRules(p.Requester, p.Accepter)
 	s.dropRules(p.Accepter, p.Requester)
@@ -95,10 +94,10 @@ func (s *Spec) dropRules(vpc, other string) {
 }
 
 // blackhole makes black holes of a VPC's routes to a target, which is gone. It may be named in any of the ways.
-func (s *Spec) blackhole(vpc string, target ...string) {
+func (s *Spec) blackhole(vpc string, target identity) {
 	for _, table := range s.VPCs[vpc].RouteTables {
 		for i := range table.Routes {
-			if slices.Contains(target, table.Routes[i].Target) {
+			if target.is(table.Routes[i].Target) {
 				table.Routes[i].State = string(RouteBlackhole)
 			}
 		}

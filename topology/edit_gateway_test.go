@@ -146,3 +146,38 @@ func withPeeringID(t *testing.T) string {
 	n := network(t, strings.Replace(gatewayLab, "PEERING", "ab", 1))
 	return strings.Replace(gatewayLab, "PEERING", n.Peering("ab").ID, 1)
 }
+
+func TestEditsFindThingsByTheIDsOfAnAccount(t *testing.T) {
+	s, _, err := topology.Parse("f", []byte(`
+region: us-east-1
+vpcs:
+  main:
+    id: vpc-00000000000000001
+    cidr: 10.0.0.0/16
+    internet_gateway: igw
+    subnets: {a: {id: subnet-00000000000000001, cidr: 10.0.1.0/24}, rtb: {cidr: 10.0.2.0/24}}
+    nat_gateways: {nat: {id: nat-00000000000000001, subnet: a}}
+    route_tables:
+      a:
+        id: rtb-00000000000000001
+        routes: [{destination: 10.9.0.0/16, target: nat-00000000000000001}, {destination: 10.1.0.0/16, target: pcx-00000000000000001}]
+  other: {cidr: 10.1.0.0/16}
+peerings: {p: {id: pcx-00000000000000001, requester: main, accepter: other}}
+prefix_lists: {office: {id: pl-00000000000000001, entries: [192.0.2.0/24]}}
+`))
+	require.NoError(t, err)
+	endpoint := topology.EndpointSpec{Service: "s3", RouteTables: []string{"rtb-00000000000000001"}}
+	require.NoError(t, s.CreateEndpoint("vpc-00000000000000001", "s3", endpoint))
+	require.Equal(t, []string{"a"}, s.VPCs["main"].Endpoints["s3"].RouteTables)
+	require.NoError(t, s.AssociateRouteTable("", "subnet-00000000000000001", "rtb-00000000000000001"))
+	require.Equal(t, "a", s.VPCs["main"].Subnets["a"].RouteTable)
+	require.NoError(t, s.DeleteNATGateway("", "nat-00000000000000001"))
+	require.NoError(t, s.DeletePeering("pcx-00000000000000001"))
+	for _, r := range s.VPCs["main"].RouteTables["a"].Routes {
+		require.Equal(t, "blackhole", r.State, r.Target)
+	}
+	require.NoError(t, s.SetPrefixList("pl-00000000000000001", []string{"198.51.100.0/24"}))
+	require.Equal(t, []string{"198.51.100.0/24"}, s.PrefixLists["office"].Entries)
+	_, err = topology.Resolve(s, nil)
+	require.NoError(t, err)
+}

@@ -24,13 +24,15 @@ func otherTarget(r *topology.Route) string {
 	case r.NATGateway != nil:
 		return " nat=" + r.NATGateway.Name
 	case r.NetworkInterface != nil:
-		return " instance=" + r.NetworkInterface.Instance.Name
+		return " instance=" + r.NetworkInterface.Name
 	case r.Peering != nil:
 		return " peering=" + r.Peering.Name
 	case r.TransitGateway != nil:
 		return " tgw=" + r.TransitGateway.Name
 	case r.Local:
 		return " local"
+	case r.Outside:
+		return " outside"
 	}
 	return ""
 }
@@ -51,7 +53,11 @@ func summarizeBetween(p func(string, ...any), n *topology.Network) {
 			if a.Table != nil {
 				table = a.Table.Name
 			}
-			p("  attachment %s %s %s %v %v %v table=%s", a.Name, a.ID, a.VPC.Name, subnets, a.InterfaceIDs, a.Addresses, table)
+			vpc := "outside=" + a.Outside
+			if a.VPC != nil {
+				vpc = a.VPC.Name
+			}
+			p("  attachment %s %s %s %v %v %v table=%s", a.Name, a.ID, vpc, subnets, a.InterfaceIDs, a.Addresses, table)
 		}
 		for _, t := range g.RouteTables {
 			p("  table %s %s", t.Name, t.ID)

@@ -101,7 +101,7 @@ func summarizeVPC(p func(string, ...any), v *topology.VPC) {
 			if r.PrefixList != nil {
 				destination = r.PrefixList.ID
 			}
-			p("    %s -> %s %s igw=%v endpoint=%v%s", destination, r.Target, r.State, r.InternetGateway != nil, r.Endpoint != nil, otherTarget(r))
+			p("    %s -> %s %s igw=%v endpoint=%v%s", destination, r.Target, r.State, r.InternetGateway != nil, r.Endpoint != nil, otherTarget(r)+optional(" ", r.Propagated, "propagated"))
 		}
 	}
 	for _, e := range v.Endpoints {
@@ -115,7 +115,10 @@ func summarizeVPC(p func(string, ...any), v *topology.VPC) {
 	for _, i := range v.Instances {
 		p("  instance %s %s", i.Name, i.ID)
 		for _, e := range i.Interfaces {
-			p("    %d %s %s %v public=%v %x check=%v%s", e.Index, e.ID, e.Subnet.Name, e.Addresses, e.PublicIP, e.MAC, e.SourceDestCheck, security(e))
+			p("    %d %s", e.Index, interfaceText(e))
 		}
+	}
+	for _, e := range v.NetworkInterfaces {
+		p("  interface %s %s %q %s", e.Name, e.Type, e.Description, interfaceText(e))
 	}
 }

@@ -1,7 +1,9 @@
 package topology
 
+import "math"
+
 // Limits are the quotas of AWS that a preset puts on a topology, and the abilities that AWS had then. Adjustable quotas
-// stand at their default.
+// stand at their default; a file with raised quotas has them out of the way.
 type Limits struct {
 	RoutesPerTable      int // static routes, IPv4 and IPv6 each, prefix lists by weight (aws-semantics 1.6: amazon-vpc-limits)
 	RouteTablesPerVPC   int // aws-semantics 1.6
@@ -58,10 +60,26 @@ func (p Preset) Limits() Limits {
 	return l
 }
 
+// raised returns the limits of an account whose quotas may all have been raised: as high as AWS documents that it raises them
+// (aws-semantics 1.6, 2.4, 6.1), else without end. What AWS did not have then, which is a quota of 0, or of 1 CIDR, no account had.
+func (l Limits) raised() Limits {
+	quotas := map[*int]int{
+		&l.RoutesPerTable: math.MaxInt, &l.RouteTablesPerVPC: math.MaxInt, &l.SubnetsPerVPC: math.MaxInt, &l.CIDRsPerVPC: 50,
+		&l.EndpointsPerRegion: math.MaxInt, &l.CustomerPrefixLists: math.MaxInt, &l.GroupsPerRegion: math.MaxInt,
+		&l.GroupsPerInterface: 16, &l.RulesPerGroup: math.MaxInt, &l.ACLsPerVPC: math.MaxInt, &l.EntriesPerACL: math.MaxInt,
+	}
+	for quota, most := range quotas {
+		if *quota > 1 {
+			*quota = most
+		}
+	}
+	return l
+}
+
 // Limits of ours, which keep a hostile or mistaken file from costing more than a message.
 const (
 	MaxFileBytes = 16 << 20 // of a file
-	maxNodes     = 200_000  // values of a file, aliases expanded
+	maxNodes     = 500_000  // keys and values of a file, aliases expanded
 	maxDepth     = 64       // of nesting, aliases expanded
 	maxMarks     = 1 << 20  // bytes of a file that may start a YAML node, which bounds what the parser builds
 	maxProblems  = 500      // told at once

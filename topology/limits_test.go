@@ -117,3 +117,38 @@ func TestResolveStaysQuickHoweverMuchIsWrong(t *testing.T) {
 		}
 	}
 }
+
+func TestRaisedQuotas(t *testing.T) {
+	group := func(n int) string {
+		var b strings.Builder
+		b.WriteString("vpcs: {a: {cidr: 10.0.0.0/16, security_groups: {g: {ingress: [")
+		for i := range n {
+			fmt.Fprintf(&b, "{protocol: tcp, ports: %d, peer: 0.0.0.0/0},", i+1)
+		}
+		return b.String() + "]}}}}\n"
+	}
+	vpc := func(fields string) string {
+		return "vpcs: {a: {cidr: 10.0.0.0/16, subnets: {s: {cidr: 10.0.1.0/24}}, " + fields + "}}\n"
+	}
+	for _, row := range []struct{ name, quotas, text, want string }{
+		{"501 routes are too many", "enforced", strings.TrimPrefix(routes("current", 501, ""), "region: us-east-1\n"), "AWS allows 500"},
+		{"unless the account may have more", "raised", strings.TrimPrefix(routes("current", 501, ""), "region: us-east-1\n"), ""},
+		{"61 rules are too many", "enforced", group(61), "61 inbound IPv4 rules"},
+		{"unless the account may have more", "raised", group(200), ""},
+		{"what AWS did not have yet, no account had", "raised", "preset: launch2015\n" + vpc("secondary_cidrs: [10.1.0.0/16]"), "had no secondary CIDRs"},
+		{"neither did an account have prefix lists", "raised", "preset: launch2015\nprefix_lists: {a: {entries: [192.0.2.0/24]}}\n" + vpc(""), "had no customer-managed prefix lists"},
+		{"a NAT gateway has 8 addresses and never more", "raised",
+			vpc("internet_gateway: igw, nat_gateways: {n: {subnet: s, secondary_public_ips: [auto, auto, auto, auto, auto, auto, auto, auto]}}"), "9 addresses"},
+		{"quotas are one of two words", "lowered", vpc(""), "quotas: lowered is neither enforced nor raised"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			_, err := resolve("f", []byte("region: us-east-1\nquotas: "+row.quotas+"\n"+row.text))
+			switch {
+			case row.want == "" && err != nil:
+				t.Errorf("got %v, want none", err)
+			case row.want != "" && (err == nil || !strings.Contains(err.Error(), row.want)):
+				t.Errorf("got %v, want %q", err, row.want)
+			}
+		})
+	}
+}

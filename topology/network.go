@@ -10,23 +10,26 @@ import (
 // hold. Everything in it is immutable after [Resolve] and may be shared between goroutines.
 //
 // Slices are ordered by name (interfaces and routes as written), so two resolutions of the same Spec are identical.
-// Every ID is derived from the kind and path of its thing alone and is therefore the same in every run.
+// An ID that the file does not give is derived from the kind and path of its thing alone and is therefore the same in every run.
 type Network struct {
 	Name            string
-	Region          string
+	Region          string // the file's; each VPC has its own
 	Preset          Preset
 	VPCs            []*VPC
 	Peerings        []*Peering
 	TransitGateways []*TransitGateway
-	PrefixLists     []*PrefixList // AWS-managed lists of the region first, then the customer's
+	PrefixLists     []*PrefixList // AWS-managed lists first, the file's region's before others', then the customer's
 	InternetHosts   []*InternetHost
 	S3              *S3
+
+	index *index
 }
 
 // VPC is one virtual private cloud.
 type VPC struct {
 	Name            string
-	ID              string         // vpc-…
+	ID              string // vpc-…
+	Region          string
 	Realm           uint32         // small number unique to this VPC in the Network; keeps equal addresses of two VPCs apart
 	CIDRs           []netip.Prefix // IPv4, the primary first
 	IPv6CIDR        netip.Prefix   // invalid if it has none
@@ -39,6 +42,8 @@ type VPC struct {
 	SecurityGroups  []*SecurityGroup // the default group included, whether or not the file writes it
 	NetworkACLs     []*NetworkACL    // the default one included
 	Instances       []*Instance
+	// NetworkInterfaces are those without an instance: of load balancers, interface endpoints and other services.
+	NetworkInterfaces []*NetworkInterface
 }
 
 // AllCIDRs returns the VPC's CIDRs of both IP versions, the primary first.
@@ -120,6 +125,10 @@ type Route struct {
 	Peering          *Peering
 	TransitGateway   *TransitGateway
 	Local            bool // local, written in a gateway route table for a subnet's CIDR
+	Outside          bool // to one of the VPC's outside gateways, whose name is Target
+
+	// Propagated routes come from a virtual private gateway. All others win over them at the same destination.
+	Propagated bool
 }
 
 // Endpoint is a gateway endpoint.
@@ -133,14 +142,19 @@ type Endpoint struct {
 	RouteTables []*RouteTable
 }
 
-// PrefixList is a prefix list of the region. Its id is unique only inside the region (aws-semantics 2.1).
+// PrefixList is a prefix list, whose contents are of one IP version. The id of an AWS-managed one is unique only inside its region
+// (aws-semantics 2.1).
 type PrefixList struct {
 	Name       string // com.amazonaws.us-east-1.s3, or the customer's name
 	ID         string // pl-…
+	Region     string // of an AWS-managed one; empty if it is in all regions, and for a customer's
 	AWSManaged bool
 	Weight     int // what it counts against the route quota
 	Entries    []netip.Prefix
 }
+
+// IPv6 reports whether the list holds IPv6.
+func (l *PrefixList) IPv6() bool { return len(l.Entries) > 0 && l.Entries[0].Addr().Is6() }
 
 // Instance is one instance.
 type Instance struct {
@@ -150,19 +164,36 @@ type Instance struct {
 	Interfaces []*NetworkInterface // the primary first
 }
 
-// NetworkInterface is one elastic network interface.
+// NetworkInterface is one elastic network interface: an instance's, or one that some service of AWS has.
 type NetworkInterface struct {
-	ID              string // eni-…
-	Index           int    // device index at the instance
-	Instance        *Instance
+	ID              string    // eni-…
+	Name            string    // its own, or that of the instance
+	Instance        *Instance // nil if it has none
+	Index           int       // device index at the instance
+	Type            string    // InterfaceType as AWS names it: interface, vpc_endpoint, network_load_balancer, …
+	Description     string    // for people
 	Subnet          *Subnet
 	Addresses       []netip.Addr // private IPv4 addresses, the primary first
 	IPv6Addresses   []netip.Addr
-	PublicIP        netip.Addr // mapped to Addresses[0]; the zero Addr if there is none
-	MAC             [6]byte    // locally administered, derived from the id
+	PublicIPs       []netip.Addr // what the internet gateway maps each of Addresses to; the zero Addr where that is nothing
+	MAC             [6]byte      // locally administered, derived from the id
 	SourceDestCheck bool
-	SecurityGroups  []*SecurityGroup // at least one
+	SecurityGroups  []*SecurityGroup // at least one at an instance; with none nothing is filtered
 	Tracking        ConnectionTracking
+}
+
+// The types of network interface with a meaning here (EC2 API Reference, NetworkInterface).
+const (
+	TypeInterface         = "interface" // AWS's word for an ordinary one
+	TypeInterfaceEndpoint = "vpc_endpoint"
+)
+
+// PublicIP returns the public address of the primary private one; the zero Addr if there is none.
+func (e *NetworkInterface) PublicIP() netip.Addr { return e.PublicIPs[0] }
+
+// IsPublic reports whether the interface has a public IPv4 address.
+func (e *NetworkInterface) IsPublic() bool {
+	return slices.ContainsFunc(e.PublicIPs, netip.Addr.IsValid)
 }
 
 // ConnectionTracking is the idle time-outs of an interface's tracked connections (aws-semantics 6.3).
@@ -194,8 +225,9 @@ type SecurityGroup struct {
 	Egress  []*Rule
 }
 
-// Rule is one rule of a security group or one entry of a network ACL. Exactly one of Prefix, PrefixList and Group is set; a
-// network ACL's is always Prefix.
+// Rule is one rule of a security group or one entry of a network ACL. Exactly one of Prefix, PrefixList, Group and
+// StaleGroup is set; a network ACL's is always Prefix. A rule of the ICMP of one IP version and with addresses of the other, which
+// AWS takes, is about no packet.
 type Rule struct {
 	Number              int    // of a network ACL's entry
 	Allow               bool   // always true in a security group
@@ -205,6 +237,7 @@ type Rule struct {
 	Prefix              netip.Prefix
 	PrefixList          *PrefixList
 	Group               *SecurityGroup // stands for the private addresses of its member interfaces
+	StaleGroup          string         // id of a security group that is gone or out of reach: stands for nobody
 }
 
 // The wildcards of a [Rule].
@@ -238,12 +271,14 @@ type TransitGateway struct {
 	RouteTables []*TransitTable
 }
 
-// TransitAttachment is a VPC attached to a transit gateway, with a network interface in each of its subnets.
+// TransitAttachment is a VPC attached to a transit gateway, with a network interface in each of its subnets, or something outside
+// of the topology.
 type TransitAttachment struct {
 	Name         string
 	ID           string // tgw-attach-…
 	Gateway      *TransitGateway
-	VPC          *VPC
+	VPC          *VPC          // nil if Outside is set
+	Outside      string        // what is attached, if it is nothing of the topology: vpn, direct-connect-gateway, peering, …
 	Subnets      []*Subnet     // one per Availability Zone, by zone
 	InterfaceIDs []string      // eni-… in each of Subnets
 	Addresses    []netip.Addr  // private address of each
@@ -272,15 +307,16 @@ type InternetHost struct {
 	IPv6Address netip.Addr // the zero Addr if there is none
 }
 
-// S3 is the simulated S3 service of the region.
+// S3 is the simulated S3 service of all regions that the topology has VPCs in.
 type S3 struct {
-	// CIDRs are all addresses that the service owns, on the internet as behind every endpoint: the region's S3 ranges of
-	// every preset and whatever the prefix list now holds. It is wider than the prefix list on purpose
+	// CIDRs are all addresses that the service owns, on the internet as behind every endpoint: the regions' S3 ranges of
+	// every preset and whatever their prefix lists now hold. It is wider than the prefix list on purpose
 	// (aws-semantics 2.3): an address can be S3's and still not be routed to the endpoint.
 	CIDRs   []netip.Prefix
 	Buckets []*Bucket
 	// Names are the host names of the service with the addresses they resolve to, the same before and after an endpoint
-	// exists (aws-semantics 10). Addresses lie inside the region's S3 prefix list.
+	// exists (aws-semantics 10). Addresses lie inside the region's S3 prefix list; a region without a known list has no names.
+	// Buckets are the file's region's.
 	Names []HostName
 }
 

@@ -15,7 +15,7 @@ func Resolve(s *Spec, src *Source) (*Network, error) {
 	r := &resolver{
 		spec: s, src: src, net: &Network{Name: s.Name, Region: s.Region},
 		hostNames: map[string]string{}, public: map[netip.Addr]string{},
-		ipv6VPC: map[netip.Prefix]string{},
+		ids: map[string]string{}, ipv6VPC: map[netip.Prefix]string{},
 	}
 	r.header()
 	if !r.numbers() {
@@ -31,6 +31,7 @@ func Resolve(s *Spec, src *Source) (*Network, error) {
 	if err := r.errs.OrNil(); err != nil {
 		return nil, err
 	}
+	r.net.index = newIndex(r.net)
 	return r.net, nil
 }
 
@@ -43,6 +44,7 @@ type resolver struct {
 	limits Limits
 	errs   Errors
 
+	ids       map[string]string       // id of anything -> its path
 	hostNames map[string]string       // name of an instance or internet host -> its path
 	public    map[netip.Addr]string   // public address -> path of its owner
 	ipv6VPC   map[netip.Prefix]string // IPv6 CIDR of a VPC -> its path
@@ -84,13 +86,10 @@ func (r *resolver) header() {
 	if r.spec.Name != "" {
 		r.name("name", r.spec.Name)
 	}
-	regions := Regions()
-	switch {
-	case r.spec.Region == "":
-		r.errorf("region", "missing; one of %s", strings.Join(regions, ", "))
-	case !slices.Contains(regions, r.spec.Region):
-		r.errorf("region", "unknown region %s; the simulator knows %s%s", shown(r.spec.Region), strings.Join(regions, ", "),
-			didYouMean(r.spec.Region, regions))
+	if r.spec.Region == "" {
+		r.errorf("region", "missing; a region such as us-east-1")
+	} else {
+		r.region("region", r.spec.Region)
 	}
 	r.net.Preset = Preset(cmp.Or(r.spec.Preset, string(Current)))
 	if presets := Presets(); !slices.Contains(presets, r.net.Preset) {
@@ -103,6 +102,13 @@ func (r *resolver) header() {
 		r.net.Preset = Current
 	}
 	r.limits = r.net.Preset.Limits()
+	switch r.spec.Quotas {
+	case "", "enforced":
+	case "raised":
+		r.limits = r.limits.raised()
+	default:
+		r.errorf("quotas", "%s is neither enforced nor raised", shown(r.spec.Quotas))
+	}
 	if len(r.spec.VPCs) == 0 {
 		r.errorf("vpcs", "missing; a topology needs at least one VPC")
 	}

@@ -12,7 +12,7 @@ func (b *vpcBuilder) networkACLs() {
 	for _, name := range withDefault(b.spec.NetworkACLs) {
 		path := b.at("network_acls", name)
 		b.name(path, name)
-		acl := &NetworkACL{Name: name, ID: b.id("acl", "network_acls", name), VPC: b.vpc, Default: name == defaultName}
+		acl := &NetworkACL{Name: name, ID: b.identify(aclKind, name), VPC: b.vpc, Default: name == defaultName}
 		if spec, written := b.spec.NetworkACLs[name]; written {
 			acl.Ingress = b.aclEntries(join(path, "ingress"), spec.Ingress)
 			acl.Egress = b.aclEntries(join(path, "egress"), spec.Egress)
@@ -70,11 +70,9 @@ func (b *vpcBuilder) aclEntry(path string, spec ACLEntrySpec) (Rule, bool) {
 	default:
 		b.errorf(join(path, "action"), "%s is neither allow nor deny", shown(spec.Action))
 	}
-	at := join(path, "cidr")
-	prefix, known := b.aclCIDR(at, spec.CIDR)
+	prefix, known := b.aclCIDR(join(path, "cidr"), spec.CIDR)
 	rule.Prefix = prefix
-	fits := b.familyFits(&rule, at)
-	return rule, ok && known && fits
+	return rule, ok && known
 }
 
 // aclCIDR reads the other side of an entry, which AWS has in one form only.
@@ -83,7 +81,7 @@ func (b *vpcBuilder) aclCIDR(path, text string) (netip.Prefix, bool) {
 	switch {
 	case strings.Contains(text, "/") || isAddress(text):
 		return b.eitherCIDR(path, text)
-	case b.prefixList(text) != nil:
+	case b.prefixList(b.vpc.Region, text) != nil:
 		b.errorf(path, "%s is a prefix list; network ACLs take CIDRs only", shown(text))
 	case group || text == defaultName:
 		b.errorf(path, "%s is a security group; network ACLs take CIDRs only", shown(text))

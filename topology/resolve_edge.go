@@ -35,7 +35,7 @@ func (b *vpcBuilder) checkEdge(route *Route, path string, meant bool) {
 	case !slices.Contains(b.vpc.AllCIDRs(), p) && !b.isSubnet(p):
 		b.errorf(join(path, "destination"), "%s is neither the CIDR of the VPC nor of a whole subnet, which is all that a gateway route table takes", p)
 	}
-	if meant && !route.Local && route.NetworkInterface == nil && !route.gone() {
+	if meant && !route.Local && route.NetworkInterface == nil && !route.Outside && !route.gone() {
 		b.errorf(join(path, "target"), "a route of a gateway route table can lead to a network interface, a Gateway Load Balancer endpoint or local only")
 	}
 }

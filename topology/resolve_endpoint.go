@@ -9,7 +9,7 @@ import (
 func (b *vpcBuilder) endpoints() {
 	for _, name := range sortedKeys(b.spec.Endpoints) {
 		path := b.at("endpoints", name)
-		e := &Endpoint{Name: name, ID: b.id("vpce", "endpoints", name), VPC: b.vpc}
+		e := &Endpoint{Name: name, ID: b.identify(endpointKind, name), VPC: b.vpc}
 		b.service(e, join(path, "service"), b.spec.Endpoints[name].Service)
 		b.vpc.Endpoints = append(b.vpc.Endpoints, e)
 	}
@@ -17,17 +17,20 @@ func (b *vpcBuilder) endpoints() {
 
 // service resolves the service of an endpoint from its short or full name.
 func (b *vpcBuilder) service(e *Endpoint, at, text string) {
-	short, full := strings.CutPrefix(text, serviceName(b.net.Region, ""))
+	region := b.vpc.Region
+	short, full := strings.CutPrefix(text, serviceName(region, ""))
 	switch {
 	case text == "":
 		b.errorf(at, "missing; s3 is the service there is")
 	case short == "s3":
-		e.Service, e.ServiceName = short, serviceName(b.net.Region, short)
-		e.PrefixList = b.managedPrefixList(short)
+		e.Service, e.ServiceName = short, serviceName(region, short)
+		if e.PrefixList = b.managedPrefixList(region, short); e.PrefixList == nil && isRegion(region) {
+			b.errorf(at, "%s", b.unknownS3(region))
+		}
 	case short == "dynamodb":
 		b.errorf(at, "dynamodb is not simulated by this version; s3 is the service there is")
 	case !full && strings.HasPrefix(text, "com.amazonaws.") && strings.HasSuffix(text, ".s3"):
-		b.errorf(at, "%s is another region's service; in %s it is %s", shown(text), b.net.Region, serviceName(b.net.Region, "s3"))
+		b.errorf(at, "%s is another region's service; in %s it is %s", shown(text), region, serviceName(region, "s3"))
 	default:
 		b.errorf(at, "unknown service %s%s", shown(text), didYouMean(short, []string{"s3"}))
 	}

@@ -31,13 +31,13 @@ func (b *vpcBuilder) securityGroups() {
 		path := b.at("security_groups", name)
 		b.name(path, name)
 		switch {
-		case strings.HasPrefix(name, "sg-"):
+		case strings.HasPrefix(name, "sg-") && !isID("sg", name):
 			b.errorf(path, "a security group's name may not start with sg-, as AWS's ids do")
 		case isAddress(name):
 			b.errorf(path, "a security group may not be called like an address: a rule that names it would mean the address")
 		}
 		b.vpc.SecurityGroups = append(b.vpc.SecurityGroups,
-			&SecurityGroup{Name: name, ID: b.id("sg", "security_groups", name), VPC: b.vpc, Default: name == defaultName})
+			&SecurityGroup{Name: name, ID: b.identify(groupKind, name), VPC: b.vpc, Default: name == defaultName})
 	}
 }
 
@@ -54,12 +54,8 @@ func (v *VPC) groupNames() []string {
 	return names
 }
 
-// interfaceGroups puts an interface into its groups, or into the default one if it names none (aws-semantics 6.1).
+// interfaceGroups puts an interface into the groups that it names (aws-semantics 6.1).
 func (b *vpcBuilder) interfaceGroups(eni *NetworkInterface, path string, names []string) {
-	if len(names) == 0 {
-		eni.SecurityGroups = []*SecurityGroup{b.vpc.group(defaultName)}
-		return
-	}
 	if len(names) > b.limits.GroupsPerInterface {
 		b.quota(path, len(names), b.limits.GroupsPerInterface, "security groups of a network interface")
 		return
@@ -91,7 +87,10 @@ func (b *vpcBuilder) noGroup(name string) string {
 
 // groupRules resolves the rules of the security groups of all VPCs, now that every group is known.
 func (r *resolver) groupRules() {
-	rules := ruleResolver{resolver: r, peered: map[[2]string]bool{}}
+	rules := ruleResolver{resolver: r, peered: map[[2]string]bool{}, byID: map[string]*SecurityGroup{}}
+	for _, g := range all(r.net, func(v *VPC) []*SecurityGroup { return v.SecurityGroups }) {
+		rules.byID[g.ID] = g
+	}
 	for _, p := range r.spec.Peerings {
 		rules.peered[[2]string{p.Requester, p.Accepter}] = true
 		rules.peered[[2]string{p.Accepter, p.Requester}] = true
@@ -130,6 +129,7 @@ func everywhere(v *VPC) []*Rule {
 // ruleResolver is a resolver at work in the rules of security groups.
 type ruleResolver struct {
 	*resolver
+	byID   map[string]*SecurityGroup
 	peered map[[2]string]bool // names of VPCs with a peering connection between them, both ways round
 }
 
@@ -140,8 +140,7 @@ func (r *ruleResolver) list(of *SecurityGroup, path, direction string, specs []R
 	for i, spec := range specs {
 		at := item(path, i)
 		rule, ok := r.traffic(at, spec.Protocol, spec.Ports, spec.ICMP)
-		known := r.peer(&rule, of, join(at, "peer"), spec.Peer)
-		if fits := r.familyFits(&rule, join(at, "peer")); !ok || !known || !fits {
+		if known := r.peer(&rule, of, join(at, "peer"), spec.Peer); !ok || !known {
 			continue
 		}
 		if before, twice := seen[rule]; twice {
@@ -161,8 +160,10 @@ func (r *ruleResolver) ruleQuota(path, direction string, rules []*Rule) {
 	v4, v6 := 0, 0
 	for _, rule := range rules {
 		switch {
-		case rule.Group != nil:
+		case rule.Group != nil || rule.StaleGroup != "":
 			v4, v6 = v4+1, v6+1
+		case rule.PrefixList != nil && rule.PrefixList.IPv6():
+			v6 += rule.PrefixList.Weight
 		case rule.PrefixList != nil:
 			v4 += rule.PrefixList.Weight
 		case rule.Prefix.Addr().Is4():

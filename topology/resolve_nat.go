@@ -20,7 +20,7 @@ func (b *vpcBuilder) natGateways() {
 	for _, name := range sortedKeys(b.spec.NATGateways) {
 		path, spec := b.at("nat_gateways", name), b.spec.NATGateways[name]
 		g := &NATGateway{
-			Name: name, ID: b.id("nat", "nat_gateways", name), InterfaceID: b.id("eni", "nat_gateways", name), VPC: b.vpc,
+			Name: name, ID: b.identify(natKind, name), VPC: b.vpc, InterfaceID: b.interfaceID(path, spec.InterfaceID, "nat_gateways", name),
 			Subnet: b.subnetNamed(join(path, "subnet"), spec.Subnet), Private: spec.Private,
 			EIM: spec.Mapping == "eim", IdleTimeout: cmp.Or(spec.IdleTimeout, natIdleTimeout),
 		}

@@ -1,11 +1,15 @@
 package topology
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // numbers judges how many things there are against the quotas, before anything looks into them: a list that is too long
 // is the one problem worth telling, and no later step need fear its length. It reports whether all is well.
 func (r *resolver) numbers() bool {
-	before, endpoints, groups := len(r.errs), 0, 0
+	before := len(r.errs)
+	endpoints, groups := map[string]int{}, map[string]int{} // by region
 	for _, name := range sortedKeys(r.spec.VPCs) {
 		path, spec := join("vpcs", name), r.spec.VPCs[name]
 		r.secondaryCIDRs(path, len(spec.SecondaryCIDRs))
@@ -15,14 +19,18 @@ func (r *resolver) numbers() bool {
 			r.routeNumbers(join(join(join(path, "route_tables"), table), "routes"), spec.RouteTables[table].Routes)
 		}
 		r.aclNumbers(path, spec.NetworkACLs)
-		endpoints += len(spec.Endpoints)
-		groups += len(withDefault(spec.SecurityGroups))
+		region := cmp.Or(spec.Region, r.net.Region)
+		endpoints[region] += len(spec.Endpoints)
+		groups[region] += len(withDefault(spec.SecurityGroups))
 	}
-	r.quota("vpcs", endpoints, r.limits.EndpointsPerRegion, "gateway endpoints in the region")
-	r.quota("vpcs", groups, r.limits.GroupsPerRegion, "security groups in the region, the default ones too")
+	for _, region := range r.spec.regions() {
+		r.quota("vpcs", endpoints[region], r.limits.EndpointsPerRegion, "gateway endpoints in the region")
+		r.quota("vpcs", groups[region], r.limits.GroupsPerRegion, "security groups in the region, the default ones too")
+	}
 	customers := 0
 	for _, name := range sortedKeys(r.spec.PrefixLists) {
-		if _, ok := managed(r.net.Region, name); !ok {
+		_, known := r.spec.managed(name)
+		if _, _, aws := serviceRegion(name); !known && !aws {
 			customers++
 		}
 		r.quota(join(join("prefix_lists", name), "entries"), len(r.spec.PrefixLists[name].Entries),
@@ -36,15 +44,19 @@ func (r *resolver) numbers() bool {
 	return len(r.errs) == before
 }
 
-// routeNumbers counts the routes of each IP version (aws-semantics 1.6).
+// routeNumbers counts the static routes of each IP version (aws-semantics 1.6).
 func (r *resolver) routeNumbers(path string, routes []RouteSpec) {
-	six := 0
+	six, static := 0, 0
 	for _, route := range routes {
+		if route.Propagated {
+			continue
+		}
+		static++
 		if strings.Contains(route.Destination, ":") {
 			six++
 		}
 	}
-	r.quota(path, len(routes)-six, r.limits.RoutesPerTable, "routes in a table")
+	r.quota(path, static-six, r.limits.RoutesPerTable, "routes in a table")
 	r.quota(path, six, r.limits.RoutesPerTable, "IPv6 routes in a table")
 }
 

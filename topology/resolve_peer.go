@@ -20,13 +20,17 @@ func (r *ruleResolver) peer(rule *Rule, of *SecurityGroup, path, text string) bo
 	if place, name, slash := strings.Cut(text, "/"); slash {
 		return r.groupElsewhere(rule, of, path, place, name)
 	}
-	group, list := of.VPC.group(text), r.prefixList(text)
+	if isID("sg", text) && of.VPC.group(text) == nil {
+		r.groupWithID(rule, of, text)
+		return true
+	}
+	group, list := of.VPC.group(text), r.prefixList(of.VPC.Region, text)
 	switch {
 	case group != nil && list != nil:
 		r.errorf(path, "%s is a security group and a prefix list; write %s/%s for the group, %s for the list",
 			text, of.VPC.Name, text, list.ID)
 		return false
-	case group == nil && list == nil && !slices.Contains(Regions(), r.net.Region):
+	case group == nil && list == nil && !isRegion(of.VPC.Region):
 		return false // the region itself is the problem
 	case group == nil && list == nil:
 		r.errorf(path, "%s", r.noPeer(of.VPC, text))
@@ -61,6 +65,9 @@ func (r *ruleResolver) groupElsewhere(rule *Rule, of *SecurityGroup, path, place
 		r.errorf(path, "%s and %s are not peered; a rule can name security groups of its own VPC and of peered ones (add the peering to peerings)",
 			join("vpcs", of.VPC.Name), join("vpcs", vpc.Name))
 		return false
+	case vpc.Region != of.VPC.Region:
+		r.errorf(path, "%s is in %s; a rule can name security groups of its own region only", join("vpcs", vpc.Name), vpc.Region)
+		return false
 	case group == nil:
 		r.errorf(path, "%s", r.noSuch("security group", name, join("vpcs", vpc.Name), vpc.groupNames()))
 		return false
@@ -69,13 +76,24 @@ func (r *ruleResolver) groupElsewhere(rule *Rule, of *SecurityGroup, path, place
 	return true
 }
 
+// groupWithID resolves the id of a security group. One that is gone, or whose VPC is not peered (any longer) or not in the
+// topology, AWS keeps in the rule, which it calls stale: it allows nothing (aws-semantics 6.1).
+func (r *ruleResolver) groupWithID(rule *Rule, of *SecurityGroup, id string) {
+	g := r.byID[id]
+	if g != nil && (g.VPC == of.VPC || g.VPC.Region == of.VPC.Region && r.peered[[2]string{g.VPC.Name, of.VPC.Name}]) {
+		rule.Group = g
+		return
+	}
+	rule.StaleGroup = id
+}
+
 // noPeer says what a text that should have named the other side of a rule could have meant.
 func (r *ruleResolver) noPeer(vpc *VPC, text string) string {
 	if r.errs.full() {
 		return ""
 	}
-	if _, later := managed(r.net.Region, text); later {
-		return r.unknownPrefixList(text)
+	if _, later := managed(vpc.Region, text); later {
+		return r.unknownPrefixList(vpc.Region, text)
 	}
 	for _, other := range r.net.VPCs {
 		if other.group(text) != nil {
@@ -83,10 +101,7 @@ func (r *ruleResolver) noPeer(vpc *VPC, text string) string {
 				text, join("vpcs", other.Name), other.Name, text)
 		}
 	}
-	names := slices.Concat(vpc.groupNames(), r.managedNames())
-	for _, l := range r.net.PrefixLists {
-		names = append(names, l.Name, l.ID)
-	}
+	names := slices.Concat(vpc.groupNames(), r.listNames(vpc.Region))
 	return fmt.Sprintf("%s is neither a CIDR nor a security group of %s nor a prefix list of %s%s",
-		shown(text), join("vpcs", vpc.Name), r.net.Region, r.didYouMean(text, names))
+		shown(text), join("vpcs", vpc.Name), vpc.Region, r.didYouMean(text, names))
 }

@@ -6,7 +6,7 @@ func (r *resolver) peerings() {
 	for _, name := range sortedKeys(r.spec.Peerings) {
 		path, spec := join("peerings", name), r.spec.Peerings[name]
 		p := &Peering{
-			Name: name, ID: id("pcx", idPath("peerings", name)),
+			Name: name, ID: r.identify(path, "id", peeringIdentity(name, spec)),
 			Requester: r.vpcNamed(join(path, "requester"), spec.Requester), Accepter: r.vpcNamed(join(path, "accepter"), spec.Accepter),
 		}
 		r.net.Peerings = append(r.net.Peerings, p)

@@ -19,7 +19,7 @@ func (b *vpcBuilder) routeTables() {
 	for _, name := range names {
 		path := b.at("route_tables", name)
 		b.name(path, name)
-		t := &RouteTable{Name: name, ID: b.id("rtb", "route_tables", name), VPC: b.vpc}
+		t := &RouteTable{Name: name, ID: b.identify(tableKind, name), VPC: b.vpc}
 		t.Main = b.spec.RouteTables[name].Main || name == implied
 		if t.Main && main != "" {
 			b.errorf(join(path, "main"), "%s is the main table already; a VPC has one", main)
@@ -81,18 +81,21 @@ func (b *vpcBuilder) noTable(name string) string {
 // routes resolves the static routes of every table.
 func (b *vpcBuilder) routes() {
 	for _, t := range b.vpc.RouteTables {
-		seen := map[string]string{} // destination -> path of its route
+		seen := [2]map[string]string{{}, {}} // of static and of propagated routes: destination -> path
 		for i, spec := range b.spec.RouteTables[t.Name].Routes {
 			path := item(b.at("route_tables", t.Name, "routes"), i)
 			route, ok := b.route(t, path, spec)
 			if !ok {
 				continue
 			}
-			destination := route.destination()
-			if before, twice := seen[destination]; twice {
+			destination, own := route.destination(), seen[0]
+			if route.Propagated { // beside a static one (aws-semantics 1.4)
+				own = seen[1]
+			}
+			if before, twice := own[destination]; twice {
 				b.errorf(path, "the table already has a route to %s: %s", destination, b.place(before))
 			}
-			seen[destination] = path
+			own[destination] = path
 			t.Routes = append(t.Routes, route)
 		}
 	}
@@ -108,7 +111,7 @@ func (r *Route) destination() string {
 
 // route resolves one static route of a table; it reports false if its destination means nothing.
 func (b *vpcBuilder) route(t *RouteTable, path string, spec RouteSpec) (*Route, bool) {
-	route := &Route{State: RouteState(cmp.Or(spec.State, string(RouteActive)))}
+	route := &Route{State: RouteState(cmp.Or(spec.State, string(RouteActive))), Propagated: spec.Propagated}
 	if route.State != RouteActive && route.State != RouteBlackhole {
 		b.errorf(join(path, "state"), "%s is neither active nor blackhole", shown(spec.State))
 	}
@@ -124,6 +127,8 @@ func (b *vpcBuilder) route(t *RouteTable, path string, spec RouteSpec) (*Route, 
 		return route, false
 	}
 	switch {
+	case route.Propagated && (t.Edge || route.PrefixList != nil):
+		b.errorf(join(path, "propagated"), "only routes to CIDRs are propagated, and none into a gateway route table")
 	case t.Edge:
 		b.checkEdge(route, path, meant)
 	case route.PrefixList == nil:
@@ -136,12 +141,12 @@ func (b *vpcBuilder) route(t *RouteTable, path string, spec RouteSpec) (*Route, 
 }
 
 func (b *vpcBuilder) listDestination(route *Route, at, text string) bool {
-	route.PrefixList = b.prefixList(text)
+	route.PrefixList = b.prefixList(b.vpc.Region, text)
 	switch {
-	case route.PrefixList == nil && !slices.Contains(Regions(), b.net.Region):
+	case route.PrefixList == nil && !isRegion(b.vpc.Region):
 		return false // the region itself is the problem
 	case route.PrefixList == nil:
-		b.errorf(at, "%s", b.unknownPrefixList(text))
+		b.errorf(at, "%s", b.unknownPrefixList(b.vpc.Region, text))
 		return false
 	case !b.limits.PrefixListRoutes:
 		b.errorf(at, "%s had no routes to prefix lists but those an endpoint brings; use preset current", b.net.Preset)
@@ -149,19 +154,25 @@ func (b *vpcBuilder) listDestination(route *Route, at, text string) bool {
 	return true
 }
 
-// routeQuota counts the IPv4 routes of every table, endpoint routes too, a prefix list by its weight (aws-semantics 1.6). IPv6
+// maxPropagated is a quota that AWS does not raise (aws-semantics 1.6).
+const maxPropagated = 100
+
+// routeQuota counts the propagated routes and the static IPv4 routes of every table, endpoint routes too, a prefix list by its weight (aws-semantics 1.6). IPv6
 // routes have a quota of their own, which numbers has judged.
 func (b *vpcBuilder) routeQuota() {
 	for _, t := range b.vpc.RouteTables {
-		n := 0
+		n, propagated := 0, 0
 		for _, route := range t.Routes {
 			switch {
-			case route.PrefixList != nil:
+			case route.Propagated:
+				propagated++
+			case route.PrefixList != nil && !route.PrefixList.IPv6():
 				n += route.PrefixList.Weight
-			case route.Destination.Addr().Is4():
+			case route.Destination.IsValid() && route.Destination.Addr().Is4():
 				n++
 			}
 		}
+		b.quota(b.at("route_tables", t.Name), propagated, maxPropagated, "propagated routes in a table")
 		b.quota(b.at("route_tables", t.Name), n, b.limits.RoutesPerTable, "routes in a table, a prefix list counting by its weight")
 	}
 }

@@ -15,9 +15,9 @@ const (
 	protocolICMPv6 = 58
 )
 
-// protocols are the names a rule may use instead of a number.
+// protocols are the names a rule may use instead of a number. AWS writes all as -1.
 var protocols = map[string]int{
-	"all": AnyProtocol, "icmp": protocolICMP, "tcp": protocolTCP, "udp": protocolUDP, "icmpv6": protocolICMPv6,
+	"all": AnyProtocol, "-1": AnyProtocol, "icmp": protocolICMP, "tcp": protocolTCP, "udp": protocolUDP, "icmpv6": protocolICMPv6,
 }
 
 // anyTraffic is a rule that allows everything, but for its other side.
@@ -88,15 +88,16 @@ func (r *resolver) ports(rule *Rule, path, text string) bool {
 	return true
 }
 
-// icmp reads an ICMP type with or without a code; none at all, or all, means every one.
+// icmp reads an ICMP type with or without a code; none at all, or all, means every one. AWS writes every type or code as -1.
 func (r *resolver) icmp(rule *Rule, path, text string) bool {
-	if text == "" || text == "all" {
+	switch text {
+	case "", "all", "-1", "-1/-1":
 		return true
 	}
 	typeText, codeText, coded := strings.Cut(text, "/")
 	kind, err := strconv.ParseUint(typeText, 10, 8)
 	rule.ICMPType = int(kind)
-	if err == nil && coded {
+	if err == nil && coded && codeText != "-1" {
 		kind, err = strconv.ParseUint(codeText, 10, 8)
 		rule.ICMPCode = int(kind)
 	}
@@ -104,29 +105,6 @@ func (r *resolver) icmp(rule *Rule, path, text string) bool {
 		r.errorf(path, "%s is not all, an ICMP type such as 8, or a type and code such as 3/4; both are from 0 to 255", shown(text))
 	}
 	return err == nil
-}
-
-// familyFits checks that ICMP of one IP version is not allowed to or from addresses of the other, which can't happen.
-func (r *resolver) familyFits(rule *Rule, path string) bool {
-	v6 := rule.Prefix.IsValid() && rule.Prefix.Addr().Is6()
-	v4 := rule.Prefix.IsValid() && !v6
-	switch {
-	case rule.Protocol == protocolICMPv6 && (v4 || rule.PrefixList != nil):
-		r.errorf(path, "%s is IPv4, where there is no icmpv6; use icmp", rule.otherSide())
-	case rule.Protocol == protocolICMP && v6:
-		r.errorf(path, "%s is IPv6, where there is no icmp; use icmpv6", rule.otherSide())
-	default:
-		return true
-	}
-	return false
-}
-
-// otherSide names the CIDR or prefix list of a rule.
-func (r *Rule) otherSide() string {
-	if r.PrefixList != nil {
-		return "prefix list " + r.PrefixList.Name
-	}
-	return r.Prefix.String()
 }
 
 // parseBlock reads a CIDR of either IP version into its canonical form. It tells nobody if that fails.

@@ -16,46 +16,69 @@ import (
 // s3 resolves the S3 service of the region: its addresses, buckets and names.
 func (r *resolver) s3() {
 	r.net.S3 = &S3{CIDRs: r.s3CIDRs()}
-	var addresses []netip.Addr
-	for _, list := range ManagedPrefixLists(r.net.Region, r.net.Preset) {
-		if list.Name == serviceName(r.net.Region, "s3") {
-			addresses = s3Addresses(list.Entries)
-		}
-	}
-	// aws-semantics 10: the regional name, its old form with a dash, and the global name, which is N. Virginia's.
-	hosts := []string{"s3." + r.net.Region + ".amazonaws.com"}
-	if r.net.Region == "us-east-1" {
-		hosts = append(hosts, "s3.amazonaws.com")
-	}
-	r.hostNameOf("s3-"+r.net.Region+".amazonaws.com", addresses)
-	for _, host := range hosts {
-		r.hostNameOf(host, addresses)
-	}
 	for _, name := range sortedKeys(r.spec.S3.Buckets) {
 		r.bucket(name, r.spec.S3.Buckets[name])
-		for _, host := range hosts {
-			r.hostNameOf(name+"."+host, addresses)
+	}
+	for _, region := range r.spec.regions() {
+		if addresses := r.s3AddressesOf(region); addresses != nil {
+			r.s3Names(region, addresses)
+		} else if region == r.net.Region && isRegion(region) && len(r.spec.S3.Buckets) > 0 {
+			r.errorf("s3.buckets", "nobody could reach them: %s", r.unknownS3(region))
 		}
 	}
 	slices.SortFunc(r.net.S3.Names, func(a, b HostName) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// s3AddressesOf chooses the addresses of a region's S3 names: of its list as published, or as the file gives it.
+func (r *resolver) s3AddressesOf(region string) []netip.Addr {
+	for _, list := range ManagedPrefixLists(region, r.net.Preset) {
+		if list.Name == serviceName(region, "s3") {
+			return s3Addresses(list.Entries)
+		}
+	}
+	if list := r.managedPrefixList(region, "s3"); list != nil {
+		return s3Addresses(list.Entries)
+	}
+	return nil
+}
+
+// s3Names gives a region's S3 its names (aws-semantics 10): the regional one, its old form with a dash, and the global one, which
+// is N. Virginia's; the regional and the global one with the names of the buckets before them, which are the file's region's.
+func (r *resolver) s3Names(region string, addresses []netip.Addr) {
+	hosts := []string{"s3." + region + ".amazonaws.com"}
+	if region == "us-east-1" {
+		hosts = append(hosts, "s3.amazonaws.com")
+	}
+	r.hostNameOf("s3-"+region+".amazonaws.com", addresses)
+	for _, host := range hosts {
+		r.hostNameOf(host, addresses)
+		for _, bucket := range r.net.S3.Buckets {
+			if region == r.net.Region {
+				r.hostNameOf(bucket.Name+"."+host, addresses)
+			}
+		}
+	}
 }
 
 func (r *resolver) hostNameOf(name string, addresses []netip.Addr) {
 	r.net.S3.Names = append(r.net.S3.Names, HostName{name, addresses})
 }
 
-// s3CIDRs returns what S3 owns: its lists of every preset and what its list holds now, without CIDRs inside others.
+// s3CIDRs returns what S3 owns: the lists of every preset of all regions and what their lists hold now, without CIDRs inside
+// others.
 func (r *resolver) s3CIDRs() []netip.Prefix {
 	var all []netip.Prefix
-	for _, p := range Presets() {
-		for _, list := range ManagedPrefixLists(r.net.Region, p) {
-			if list.Name == serviceName(r.net.Region, "s3") {
-				all = append(all, list.Entries...)
+	for _, region := range r.spec.regions() {
+		for _, p := range Presets() {
+			for _, list := range ManagedPrefixLists(region, p) {
+				if list.Name == serviceName(region, "s3") {
+					all = append(all, list.Entries...)
+				}
 			}
 		}
-	}
-	if list := r.managedPrefixList("s3"); list != nil {
-		all = append(all, list.Entries...)
+		if list := r.managedPrefixList(region, "s3"); list != nil {
+			all = append(all, list.Entries...)
+		}
 	}
 	return union(all)
 }
@@ -78,9 +101,13 @@ func union(all []netip.Prefix) []netip.Prefix {
 const addressesPerName = 3
 
 // s3Addresses chooses the addresses that S3 names resolve to: the same in every run, out of the widest CIDRs of the list,
-// a different CIDR for each as long as there are any, and never one that ends in 0 or 255.
+// a different CIDR for each as long as there are any, and never one that ends in 0 or 255. A list of no CIDR of a /28 or more has
+// none.
 func s3Addresses(list []netip.Prefix) []netip.Addr {
-	widest := slices.Clone(list)
+	widest := slices.DeleteFunc(slices.Clone(list), func(p netip.Prefix) bool { return !p.IsValid() || p.Addr().Is6() || p.Bits() > 28 })
+	if len(widest) == 0 {
+		return nil
+	}
 	slices.SortStableFunc(widest, func(a, b netip.Prefix) int { return a.Bits() - b.Bits() })
 	var chosen []netip.Addr
 	for try := uint64(0); len(chosen) < addressesPerName; try++ {

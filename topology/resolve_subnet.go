@@ -3,6 +3,7 @@ package topology
 import (
 	"cmp"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -13,7 +14,7 @@ func (b *vpcBuilder) subnets() {
 		spec := b.spec.Subnets[name]
 		path := b.at("subnets", name)
 		b.name(path, name)
-		s := &Subnet{Name: name, ID: b.id("subnet", "subnets", name), VPC: b.vpc, AZ: b.zone(join(path, "az"), spec.AZ)}
+		s := &Subnet{Name: name, ID: b.identify(subnetKind, name), VPC: b.vpc, AZ: b.zone(join(path, "az"), spec.AZ)}
 		if p, ok := b.block(join(path, "cidr"), spec.CIDR); ok {
 			s.CIDR = p
 			if _, ok := insideAny(p, b.vpc.CIDRs); !ok && len(b.vpc.CIDRs) > 0 {
@@ -46,17 +47,18 @@ func overlaps(subnets []*Subnet) [][2]*Subnet {
 	return found
 }
 
-// zone checks an Availability Zone: the region's name and a letter. Local Zones have longer names.
+// zoneForm is what follows the region in the name of an Availability Zone (a letter), a Local Zone (-lax-1a) and a Wavelength
+// Zone (-wl1-bos-wlz-1).
+var zoneForm = regexp.MustCompile(`^([a-z]|-[a-z0-9-]{1,40})$`)
+
+// zone checks an Availability Zone.
 func (b *vpcBuilder) zone(path, text string) string {
-	zone := cmp.Or(text, b.net.Region+"a")
-	rest, ok := strings.CutPrefix(zone, b.net.Region)
-	if !slices.Contains(Regions(), b.net.Region) {
-		return zone // the region itself is the problem
+	region := b.vpc.Region
+	zone := cmp.Or(text, region+"a")
+	if rest, ok := strings.CutPrefix(zone, region); isRegion(region) && (!ok || !zoneForm.MatchString(rest)) {
+		b.errorf(path, "%s is not an Availability Zone of %s, such as %sa", shown(zone), region, region)
 	}
-	if last := len(rest) - 1; !ok || last < 0 || len(zone) > maxName || rest[last] < 'a' || rest[last] > 'z' || last > 0 && rest[0] != '-' {
-		b.errorf(path, "%s is not an Availability Zone of %s, such as %sa", shown(zone), b.net.Region, b.net.Region)
-	}
-	return zone
+	return zone // if the region itself is the problem, that is told already
 }
 
 func list(all []netip.Prefix, between string) string {

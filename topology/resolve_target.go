@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // local is what the target of a VPC's implied routes is called.
@@ -37,6 +38,12 @@ func (r *resolver) targetNames() {
 		for _, i := range b.vpc.Instances {
 			own.take(b.at("instances", i.Name), i.Name)
 		}
+		for _, name := range sortedKeys(b.spec.NetworkInterfaces) {
+			own.claim(b.at("network_interfaces", name), name)
+		}
+		for i, name := range b.spec.OutsideGateways {
+			own.takeOutside(item(b.at("outside_gateways"), i), name)
+		}
 	}
 }
 
@@ -66,6 +73,17 @@ func (c targetClaims) take(path, name string) {
 	c.taken[name] = path
 }
 
+// takeOutside takes the name of an outside gateway. It may be any id of AWS, a core network's ARN too, and is nobody else's.
+func (c targetClaims) takeOutside(path, name string) {
+	if name == "" || len(name) > maxOutside || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsGraphic(r) || r == ' ' }) {
+		c.errorf(path, "%s is neither a name nor an id", shown(name))
+	}
+	c.take(path, name)
+}
+
+// maxOutside is how many bytes the name of an outside gateway may have: an ARN has up to 500 (API_Route, CoreNetworkArn).
+const maxOutside = 500
+
 // routeTargets lists what a route of the VPC may lead to under all its names and ids. Where a name is also an id, the name
 // wins.
 func (b *vpcBuilder) routeTargets() map[string]Route {
@@ -94,6 +112,12 @@ func (b *vpcBuilder) routeTargets() map[string]Route {
 			all[i.ID] = r
 		}
 	}
+	for _, eni := range b.vpc.NetworkInterfaces {
+		add(eni.Name, Route{Target: eni.ID, NetworkInterface: eni})
+	}
+	for _, name := range b.spec.OutsideGateways {
+		add(name, Route{Target: name, Outside: true})
+	}
 	b.sharedTargets(add)
 	for name, r := range byName {
 		all[name] = r
@@ -110,7 +134,7 @@ func (b *vpcBuilder) sharedTargets(add func(name string, r Route)) {
 		}
 	}
 	for _, g := range b.net.TransitGateways {
-		if slices.ContainsFunc(g.Attachments, func(a *TransitAttachment) bool { return a.VPC == b.vpc || a.VPC == nil }) {
+		if slices.ContainsFunc(g.Attachments, func(a *TransitAttachment) bool { return a.VPC == b.vpc || a.VPC == nil && a.Outside == "" }) {
 			add(g.Name, Route{Target: g.ID, TransitGateway: g})
 		}
 	}
@@ -133,7 +157,7 @@ func (b *vpcBuilder) target(t *RouteTable, route *Route, at, text string) bool {
 		// aws-semantics 2.4: AWS refuses to create or replace a route to a gateway endpoint by hand.
 		b.errorf(at, "%s is an endpoint, whose routes are its own; add the table to %s", shown(text), b.at("endpoints", found.Endpoint.Name, "route_tables"))
 	case known:
-		found.State = route.State
+		found.State, found.Propagated = route.State, route.Propagated
 		*route = found
 		return true
 	case route.State == RouteBlackhole:
@@ -167,7 +191,8 @@ func (b *vpcBuilder) noTarget(text string) string {
 	}
 	var names []string
 	for name, r := range b.targets {
-		isID := name == r.Target || r.NetworkInterface != nil && name == r.NetworkInterface.Instance.ID
+		eni := r.NetworkInterface
+		isID := name == r.Target && !r.Outside || eni != nil && eni.Instance != nil && name == eni.Instance.ID
 		if !isID && r.Endpoint == nil {
 			names = append(names, name)
 		}
@@ -175,8 +200,16 @@ func (b *vpcBuilder) noTarget(text string) string {
 	problem := noSuch("route target", text, b.path, names)
 	if igw == nil && !strings.Contains(problem, "did you mean") {
 		problem += fmt.Sprintf("; add internet_gateway: %s, or write state: blackhole if it is gone", shown(text))
+	} else if mayBeOutside(text) {
+		problem += "; if it is not part of the topology, add it to outside_gateways"
 	}
 	return problem
+}
+
+// mayBeOutside reports whether a text is the id or ARN of a target that tends to lie outside of a topology.
+func mayBeOutside(text string) bool {
+	return strings.HasPrefix(text, "arn:") ||
+		slices.ContainsFunc([]string{"vgw", "lgw", "cagw", "vpce", "pcx", "tgw"}, func(kind string) bool { return isID(kind, text) })
 }
 
 // checkDestination judges a CIDR destination against what AWS keeps for itself and for the VPC (aws-semantics 1.2, 1.3).
@@ -187,14 +220,14 @@ func (b *vpcBuilder) checkDestination(route *Route, at string, meant bool) {
 	}
 	cidr, own := insideAny(p, b.vpc.AllCIDRs())
 	switch {
-	case !own:
+	case !own, route.Propagated: // what comes from outside for the VPC's own addresses stays in the table and does nothing
 	case p == cidr && !b.limits.MoreSpecificThanLocal:
 		b.errorf(at, "%s is the VPC's own CIDR, and %s had no other target for its route than local; remove this one", p, b.net.Preset)
 	case !b.limits.MoreSpecificThanLocal:
 		b.errorf(at, "%s lies inside the VPC's %s, and %s had no routes more specific than the local one", p, cidr, b.net.Preset)
 	case p != cidr && !b.isSubnet(p):
 		b.errorf(at, "%s lies inside the VPC's %s; such a route must lead to the CIDR of a whole subnet", p, cidr)
-	case !meant || route.NATGateway != nil || route.NetworkInterface != nil || route.gone():
+	case !meant || route.NATGateway != nil || route.NetworkInterface != nil || route.Outside || route.gone():
 	case p == cidr:
 		b.errorf(at, "%s is the VPC's own CIDR, whose route can lead to a NAT gateway or network interface only; without this one it is local", p)
 	default:
@@ -205,17 +238,20 @@ func (b *vpcBuilder) checkDestination(route *Route, at string, meant bool) {
 // gone reports whether the route is a blackhole whose target nobody knows.
 func (r *Route) gone() bool {
 	known := r.InternetGateway != nil || r.EgressOnly != nil || r.Endpoint != nil || r.NATGateway != nil ||
-		r.NetworkInterface != nil || r.Peering != nil || r.TransitGateway != nil || r.Local
+		r.NetworkInterface != nil || r.Peering != nil || r.TransitGateway != nil || r.Local || r.Outside
 	return r.State == RouteBlackhole && !known
 }
 
-// checkFamily judges whether a target can take what the destination sends to it. Prefix lists hold IPv4 (aws-semantics 1.7,
-// 5.1).
+// nat64 is what IPv6 senders know the IPv4 internet by (RFC 6052 2.1).
+var nat64 = netip.MustParsePrefix("64:ff9b::/96")
+
+// checkFamily judges whether a target can take what the destination sends to it (aws-semantics 1.7, 5.1). A NAT gateway takes
+// NAT64, where such routes come from an account; what they carry is dropped, as nobody translates it here.
 func (b *vpcBuilder) checkFamily(route *Route, at string) {
-	six := route.PrefixList == nil && route.Destination.Addr().Is6()
+	six := route.Destination.IsValid() && route.Destination.Addr().Is6() || route.PrefixList != nil && route.PrefixList.IPv6()
 	switch {
-	case six && route.NATGateway != nil:
-		b.errorf(at, "a NAT gateway takes IPv4 only; NAT64 is not simulated by this version")
+	case six && route.NATGateway != nil && (route.PrefixList != nil || !inside(route.Destination, nat64)):
+		b.errorf(at, "a NAT gateway takes IPv4 only, and of IPv6 %s for NAT64, which is not simulated", nat64)
 	case !six && route.EgressOnly != nil:
 		b.errorf(at, "an egress-only internet gateway is for IPv6; for IPv4 there are NAT gateways")
 	}

@@ -11,8 +11,9 @@ func (r *resolver) transitGateways() {
 	for _, name := range sortedKeys(r.spec.TransitGateways) {
 		b := &transitBuilder{
 			resolver: r, path: join("transit_gateways", name), spec: r.spec.TransitGateways[name],
-			gateway: &TransitGateway{Name: name, ID: id("tgw", idPath("transit_gateways", name))},
+			gateway: &TransitGateway{Name: name},
 		}
+		b.gateway.ID = r.identify(b.path, "id", identity{"tgw", name, b.spec.ID, idPath("transit_gateways", name)})
 		if len(b.spec.Attachments) == 0 {
 			r.errorf(join(b.path, "attachments"), "missing; a transit gateway without attachments leads nowhere")
 		}
@@ -30,38 +31,58 @@ type transitBuilder struct {
 	gateway *TransitGateway
 }
 
-func (b *transitBuilder) id(kind string, keys ...string) string {
-	return id(kind, idPath("transit_gateways", append([]string{b.gateway.Name}, keys...)...))
+// identify returns the id of an attachment or route table of the gateway, key being where the file has them.
+func (b *transitBuilder) identify(kind, key, name, written string) string {
+	place := idPath("transit_gateways", b.gateway.Name, key, name)
+	return b.resolver.identify(join(join(b.path, key), name), "id", identity{kind, name, written, place})
 }
 
 func (b *transitBuilder) attachments() {
-	attached := map[*VPC]string{}
+	attached, first := map[*VPC]string{}, (*VPC)(nil)
 	for _, name := range sortedKeys(b.spec.Attachments) {
 		path, spec := join(join(b.path, "attachments"), name), b.spec.Attachments[name]
 		b.name(path, name)
 		a := &TransitAttachment{
-			Name: name, ID: b.id("tgw-attach", "attachments", name), Gateway: b.gateway,
-			VPC: b.vpcNamed(join(path, "vpc"), spec.VPC),
+			Name: name, ID: b.identify("tgw-attach", "attachments", name, spec.ID), Gateway: b.gateway, Outside: spec.Outside,
 		}
 		b.gateway.Attachments = append(b.gateway.Attachments, a)
-		if a.VPC == nil {
+		if a.Outside != "" {
+			b.attachOutside(path, spec)
+			continue
+		}
+		if a.VPC = b.vpcNamed(join(path, "vpc"), spec.VPC); a.VPC == nil {
 			continue
 		}
 		if before, twice := attached[a.VPC]; twice {
 			b.errorf(path, "%s is attached by %s already; a VPC is attached to a transit gateway once", join("vpcs", a.VPC.Name), b.place(before))
 		}
 		attached[a.VPC] = path
-		b.attachSubnets(a, join(path, "subnets"), spec.Subnets)
+		if first == nil {
+			first = a.VPC
+		} else if first.Region != a.VPC.Region {
+			b.errorf(join(path, "vpc"), "%s is in %s, but %s in %s; a transit gateway attaches VPCs of its own region",
+				join("vpcs", a.VPC.Name), a.VPC.Region, join("vpcs", first.Name), first.Region)
+		}
+		b.attachSubnets(a, path, spec)
+	}
+}
+
+// attachOutside checks the attachment of what is not in the topology: the name of its kind is all that there is of it.
+func (b *transitBuilder) attachOutside(path string, spec TransitAttachmentSpec) {
+	b.name(join(path, "outside"), spec.Outside)
+	if spec.VPC != "" || spec.Subnets != nil || spec.InterfaceIDs != nil || spec.Addresses != nil {
+		b.errorf(path, "an attachment is of a VPC, with subnets, or of something outside; write one of the two")
 	}
 }
 
 // attachSubnets gives an attachment its subnets, one per Availability Zone, with an interface in each.
-func (b *transitBuilder) attachSubnets(a *TransitAttachment, at string, names []string) {
+func (b *transitBuilder) attachSubnets(a *TransitAttachment, path string, spec TransitAttachmentSpec) {
+	at, names := join(path, "subnets"), spec.Subnets
 	if len(names) == 0 {
 		b.errorf(at, "missing; name a subnet of %s in each Availability Zone that is to reach the transit gateway", join("vpcs", a.VPC.Name))
 	}
 	vpc := b.builders[a.VPC.Realm-1]
-	paths := map[*Subnet]string{}
+	written := map[*Subnet]int{} // where in the list
 	zones := map[string]*Subnet{}
 	for i, name := range names {
 		s := vpc.subnetNamed(item(at, i), name)
@@ -74,15 +95,39 @@ func (b *transitBuilder) attachSubnets(a *TransitAttachment, at string, names []
 		case other != nil:
 			b.errorf(item(at, i), "subnet %s is in %s like %s; an attachment has one subnet per Availability Zone", s.Name, s.AZ, other.Name)
 		default:
-			zones[s.AZ], paths[s] = s, item(at, i)
+			zones[s.AZ], written[s] = s, i
 			a.Subnets = append(a.Subnets, s)
 		}
 	}
 	slices.SortFunc(a.Subnets, func(s, t *Subnet) int { return strings.Compare(s.AZ, t.AZ) })
+	b.attachInterfaces(a, path, spec, written)
+}
+
+// attachInterfaces gives an attachment its network interfaces, one in each of its subnets, which are written in another order.
+func (b *transitBuilder) attachInterfaces(a *TransitAttachment, path string, spec TransitAttachmentSpec, written map[*Subnet]int) {
+	names, vpc := spec.Subnets, b.builders[a.VPC.Realm-1]
+	b.perSubnet(join(path, "interface_ids"), len(spec.InterfaceIDs), len(names))
+	b.perSubnet(join(path, "addresses"), len(spec.Addresses), len(names))
 	a.Addresses = make([]netip.Addr, len(a.Subnets))
 	for i, s := range a.Subnets {
-		a.InterfaceIDs = append(a.InterfaceIDs, b.id("eni", "attachments", a.Name, s.Name))
-		vpc.assign(s, paths[s], "auto", &a.Addresses[i])
+		at, address, eni := item(join(path, "subnets"), written[s]), "auto", identity{
+			kind: "eni", place: idPath("transit_gateways", b.gateway.Name, "attachments", a.Name, s.Name),
+		}
+		if n := written[s]; n < len(spec.InterfaceIDs) {
+			eni.written = spec.InterfaceIDs[n]
+		}
+		if n := written[s]; n < len(spec.Addresses) {
+			at, address = item(join(path, "addresses"), n), spec.Addresses[n]
+		}
+		a.InterfaceIDs = append(a.InterfaceIDs, b.resolver.identify(path, item("interface_ids", written[s]), eni))
+		vpc.assign(s, at, address, &a.Addresses[i])
+	}
+}
+
+// perSubnet checks that a list that goes with the subnets of an attachment is as long as theirs, or left out.
+func (b *transitBuilder) perSubnet(at string, n, subnets int) {
+	if n != 0 && n != subnets {
+		b.errorf(at, "%d for %d subnets; write one for each, or none at all", n, subnets)
 	}
 }
 
@@ -100,7 +145,7 @@ func (b *transitBuilder) tables() {
 	for _, name := range sortedKeys(specs) {
 		path, spec := join(join(b.path, "route_tables"), name), specs[name]
 		b.name(path, name)
-		t := &TransitTable{Name: name, ID: b.id("tgw-rtb", "route_tables", name)}
+		t := &TransitTable{Name: name, ID: b.identify("tgw-rtb", "route_tables", name, spec.ID)}
 		b.associate(t, join(path, "associations"), spec.Associations, associated)
 		b.staticRoutes(t, join(path, "routes"), spec.Routes)
 		b.propagate(t, join(path, "propagations"), spec.Propagations)

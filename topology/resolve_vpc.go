@@ -3,7 +3,6 @@ package topology
 import (
 	"net/netip"
 	"slices"
-	"strings"
 )
 
 // vpcs resolves every VPC with what is in it and between them. What a route may lead to comes before any route; addresses
@@ -15,11 +14,10 @@ func (r *resolver) vpcs() {
 		r.name(path, name)
 		b := &vpcBuilder{
 			resolver: r, path: path, spec: r.spec.VPCs[name],
-			vpc: &VPC{Name: name, ID: id("vpc", idPath("vpcs", name)), Realm: uint32(i + 1)},
+			vpc: &VPC{Name: name, Realm: uint32(i + 1), Region: r.spec.regionOf(name)},
 		}
-		b.cidrs()
-		b.ipv6CIDR()
-		b.internetGateway()
+		b.vpc.ID = r.identify(path, "id", vpcIdentity(name, b.spec))
+		b.itself()
 		b.securityGroups()
 		b.networkACLs()
 		b.subnets()
@@ -39,6 +37,7 @@ func (r *resolver) vpcs() {
 	r.peerings()
 	r.transitGateways()
 	for _, b := range r.builders {
+		b.networkInterfaces()
 		b.placeAutomatic()
 		b.targets = b.routeTargets()
 	}
@@ -71,15 +70,34 @@ func (b *vpcBuilder) at(keys ...string) string {
 	return path
 }
 
-// id returns the id of something in the VPC.
-func (b *vpcBuilder) id(kind string, keys ...string) string {
-	return id(kind, idPath("vpcs", append([]string{b.vpc.Name}, keys...)...))
+// identify returns the id of a thing of the VPC and takes it for it.
+func (b *vpcBuilder) identify(k kind, name string) string {
+	return b.resolver.identify(b.at(k.key, name), "id", k.identity(b.vpc.Name, b.spec, name))
 }
 
-// idPath is the path an id is made from. Unlike a path in a message it is never cut or quoted, and no two things share
-// one: a name has no slash.
-func idPath(first string, keys ...string) string {
-	return first + "/" + strings.Join(keys, "/")
+// interfaceID is identify for the network interface that something else of the VPC has: keys lead there.
+func (b *vpcBuilder) interfaceID(path, written string, keys ...string) string {
+	place := idPath("vpcs", append([]string{b.vpc.Name}, keys...)...)
+	return b.resolver.identify(path, "interface_id", identity{kind: "eni", written: written, place: place})
+}
+
+// gatewayID is identify for the gateway of the VPC that has a name under a key, and its id under another.
+func (b *vpcBuilder) gatewayID(kind, key, name, written string) string {
+	at := b.at(key)
+	if written != "" {
+		at = b.path
+	}
+	return b.resolver.identify(at, key+"_id", identity{kind, name, written, idPath("vpcs", b.vpc.Name, key, name)})
+}
+
+// itself resolves what the VPC is before there is anything in it.
+func (b *vpcBuilder) itself() {
+	if b.spec.Region != "" {
+		b.region(b.at("region"), b.spec.Region)
+	}
+	b.cidrs()
+	b.ipv6CIDR()
+	b.internetGateway()
 }
 
 // cidrs resolves the VPC's CIDRs (aws-semantics 8.1: vpc-cidr-blocks).
@@ -146,12 +164,13 @@ func unassociable(p netip.Prefix, others []netip.Prefix) string {
 
 func (b *vpcBuilder) internetGateway() {
 	if name := b.spec.InternetGateway; name != "" {
-		b.vpc.InternetGateway = &InternetGateway{Name: name, ID: b.id("igw", "internet_gateway", name), VPC: b.vpc}
+		b.vpc.InternetGateway = &InternetGateway{Name: name, ID: b.gatewayID("igw", "internet_gateway", name, b.spec.InternetGatewayID), VPC: b.vpc}
 	}
 	if name := b.spec.EgressOnlyGateway; name != "" {
 		if !b.limits.IPv6 {
 			b.errorf(b.at("egress_only_internet_gateway"), "%s had no IPv6 in a VPC: it came in December 2016", b.net.Preset)
 		}
-		b.vpc.EgressOnly = &EgressOnlyGateway{Name: name, ID: b.id("eigw", "egress_only_internet_gateway", name), VPC: b.vpc}
+		b.vpc.EgressOnly = &EgressOnlyGateway{Name: name, VPC: b.vpc}
+		b.vpc.EgressOnly.ID = b.gatewayID("eigw", "egress_only_internet_gateway", name, b.spec.EgressOnlyID)
 	}
 }

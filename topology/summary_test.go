@@ -2,6 +2,8 @@ package topology_test
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,6 +50,8 @@ func ruleText(r *topology.Rule) string {
 	switch {
 	case r.PrefixList != nil:
 		peer = r.PrefixList.Name
+	case r.StaleGroup != "":
+		peer = "stale " + r.StaleGroup
 	case r.Group != nil:
 		peer = r.Group.VPC.Name + "/" + r.Group.Name
 	}
@@ -55,14 +59,20 @@ func ruleText(r *topology.Rule) string {
 		r.Number, r.Allow, r.Protocol, r.FirstPort, r.LastPort, r.ICMPType, r.ICMPCode, peer)
 }
 
-// security writes an interface's IPv6 addresses, groups and time-outs.
+func interfaceText(e *topology.NetworkInterface) string {
+	return fmt.Sprintf("%s %s %v public=%v %x check=%v%s", e.ID, e.Subnet.Name, e.Addresses, e.PublicIP(), e.MAC, e.SourceDestCheck, security(e))
+}
+
+// security writes an interface's IPv6 and further public addresses, groups and time-outs.
 func security(e *topology.NetworkInterface) string {
 	var groups []string
 	for _, g := range e.SecurityGroups {
 		groups = append(groups, g.Name)
 	}
 	usual := topology.ConnectionTracking{TCPEstablished: 432000 * time.Second, UDPStream: 180 * time.Second, UDP: 30 * time.Second}
+	more := e.PublicIPs[1:]
 	return optional(" ", len(e.IPv6Addresses) > 0, e.IPv6Addresses) +
+		optional(" more public=", slices.ContainsFunc(more, netip.Addr.IsValid), more) +
 		optional(" groups=", len(groups) != 1 || groups[0] != "default", strings.Join(groups, ",")) +
 		optional(" tracking=", e.Tracking != usual, e.Tracking)
 }

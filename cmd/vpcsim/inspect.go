@@ -90,7 +90,7 @@ type view struct {
 var views = map[string]view{
 	"vpcs": {
 		func(d *control.Description) map[string]any {
-			return map[string]any{"Vpcs": d.Vpcs, "Subnets": d.Subnets, "Instances": d.Instances}
+			return map[string]any{"Vpcs": d.Vpcs, "Subnets": d.Subnets, "Instances": d.Instances, "NetworkInterfaces": d.Interfaces}
 		},
 		[]func(io.Writer, *control.Description){vpcTable, subnetTable, instanceTable},
 	},

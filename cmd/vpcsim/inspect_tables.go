@@ -38,17 +38,25 @@ func instanceTable(w io.Writer, d *control.Description) {
 	row(w, "INSTANCE", "INTERFACE", "SUBNET", "PRIVATE IP", "PUBLIC IP", "IPV6", "SECURITY GROUPS")
 	for _, i := range d.Instances {
 		for _, e := range i.NetworkInterfaces {
-			var groups []string
-			for _, g := range e.Groups {
-				groups = append(groups, g.GroupName)
-			}
-			private := strings.Join(append([]string{e.PrivateIPAddress}, e.SecondaryAddresses...), ",")
-			row(w, i.Name, e.NetworkInterfaceID, subnetName(d, e.SubnetID), private, e.PublicIP, strings.Join(e.IPv6Addresses, ","), strings.Join(groups, ","))
+			interfaceRow(w, d, i.Name, e)
 		}
+	}
+	for _, e := range d.Interfaces {
+		interfaceRow(w, d, e.Name+" ("+e.InterfaceType+")", e)
 	}
 	for _, h := range d.InternetHosts {
 		row(w, h.Name, h.HostID, "internet", "", h.IPAddress, h.IPv6Address, "")
 	}
+}
+
+func interfaceRow(w io.Writer, d *control.Description, name string, e control.InterfaceView) {
+	var groups []string
+	for _, g := range e.Groups {
+		groups = append(groups, g.GroupName)
+	}
+	private := strings.Join(append([]string{e.PrivateIPAddress}, e.SecondaryAddresses...), ",")
+	public := strings.Trim(strings.Join(append([]string{e.PublicIP}, e.SecondaryPublicIPs...), ","), ",")
+	row(w, name, e.NetworkInterfaceID, subnetName(d, e.SubnetID), private, public, strings.Join(e.IPv6Addresses, ","), strings.Join(groups, ","))
 }
 
 func endpointTable(w io.Writer, d *control.Description) {

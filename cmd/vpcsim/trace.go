@@ -160,6 +160,9 @@ func (a *app) printTrace(t *probe.Answer) error {
 			fmt.Fprintln(w)
 			a.traceTable(w, "return", t.Return)
 		}
+		if t.NoAnswer != "" {
+			fmt.Fprintf(w, "  %s: %s\n", paint(a.stdout, red, "no answer"), t.NoAnswer)
+		}
 	})
 	if err == nil && !t.Both() {
 		err = &exit{code: exitFailed}

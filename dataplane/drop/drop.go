@@ -17,6 +17,7 @@ const (
 	NoRouteToDestination
 	BadStateRoute
 	NoPossibleDestination
+	UnsupportedComponent
 	SourceDestCheck
 	IGWNoPublicIP
 	IGWNoAssociation
@@ -90,6 +91,7 @@ var table = [reasons]row{
 	NoRouteToDestination:  {"NO_ROUTE_TO_DESTINATION", "the route table has no route to the destination", Accept},
 	BadStateRoute:         {"BAD_STATE_ROUTE", "the best route is a blackhole: its target is not available", Accept},
 	NoPossibleDestination: {"NO_POSSIBLE_DESTINATION", "the address lies in the VPC but no network interface owns it", Accept},
+	UnsupportedComponent:  {"UNSUPPORTED_COMPONENT", "the route leads outside of what is simulated", Accept},
 	SourceDestCheck:       {"ENI_SOURCE_DEST_CHECK_RESTRICTION", "the source or destination is not an address of the network interface", Accept},
 	IGWNoPublicIP:         {"IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS", "the source has no public IP address, so the internet gateway does not accept it", Accept},
 	IGWNoAssociation:      {"IGW_PRIVATE_IP_ASSOCIATION_FOR_INGRESS", "the destination is no public IP address of an attached network interface", Accept},

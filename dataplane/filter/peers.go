@@ -62,14 +62,20 @@ type peers struct {
 
 // newPeers returns the set of those addresses in the prefixes that are of the family, and whether there are some.
 func newPeers(prefixes []netip.Prefix, f family) (s peers, some bool) {
-	var ranges []ends
+	n := 0
+	for _, p := range prefixes {
+		if p.IsValid() && f.has(p.Addr()) {
+			n++
+		}
+	}
+	if n == 0 {
+		return peers{}, false
+	}
+	ranges := make([]ends, 0, n)
 	for _, p := range prefixes {
 		if p.IsValid() && f.has(p.Addr()) {
 			ranges = append(ranges, endsOf(p))
 		}
-	}
-	if len(ranges) == 0 {
-		return peers{}, false
 	}
 	ranges = merge(ranges)
 	first, last := ranges[0].first, ranges[len(ranges)-1].last

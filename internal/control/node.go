@@ -27,7 +27,7 @@ type node struct {
 	ns       *host.Namespace
 	attached []string       // ids of the interfaces that have a port
 	local    []netip.Prefix // what an edge owns by now
-	listener net.Listener   // S3's; nil unless it is an S3 edge
+	listener net.Listener   // of an S3 edge or a service; else nil
 }
 
 // plan is what a node is to be.
@@ -36,7 +36,11 @@ type plan struct {
 	devices  []device
 	local    []netip.Prefix   // the addresses that an edge owns
 	origin   *endpoint.Origin // of the connections that an edge accepts; nil unless it is an S3 edge
+	service  bool             // it is what answers behind an interface endpoint
 }
+
+// guest says whether the node is an instance or internet host, in which programs run.
+func (p plan) guest() bool { return p.origin == nil && !p.service }
 
 // device is one TAP of a node.
 type device struct {
@@ -95,19 +99,29 @@ func plans(n *topology.Network, draining []*topology.Endpoint) []plan {
 		for _, i := range v.Instances {
 			p := plan{id: i.ID, name: i.Name}
 			for _, eni := range i.Interfaces {
-				d := device{id: eni.ID, mac: eni.MAC, router: eni.Subnet.Router(), subnet: eni.Subnet, mtu: vpcMTU}
-				for _, a := range eni.Addresses {
-					d.addrs = append(d.addrs, netip.PrefixFrom(a, eni.Subnet.CIDR.Bits()))
-				}
-				for _, a := range eni.IPv6Addresses {
-					d.addrs = append(d.addrs, netip.PrefixFrom(a, eni.Subnet.IPv6CIDR.Bits()))
-				}
-				p.devices = append(p.devices, d)
+				p.devices = append(p.devices, deviceOf(eni))
 			}
 			all = append(all, p)
 		}
+		for _, eni := range v.NetworkInterfaces {
+			if p, answers := servicePlan(eni); answers {
+				all = append(all, p)
+			}
+		}
 	}
 	return all
+}
+
+// deviceOf is the TAP of a network interface.
+func deviceOf(eni *topology.NetworkInterface) device {
+	d := device{id: eni.ID, mac: eni.MAC, router: eni.Subnet.Router(), subnet: eni.Subnet, mtu: vpcMTU}
+	for _, a := range eni.Addresses {
+		d.addrs = append(d.addrs, netip.PrefixFrom(a, eni.Subnet.CIDR.Bits()))
+	}
+	for _, a := range eni.IPv6Addresses {
+		d.addrs = append(d.addrs, netip.PrefixFrom(a, eni.Subnet.IPv6CIDR.Bits()))
+	}
+	return d
 }
 
 // build makes the nodes that are not there yet, and gives S3's edges the addresses that are new. On an error it takes
@@ -152,7 +166,7 @@ func (l *Lab) newNode(p plan) (*node, error) {
 		return nil, err
 	}
 	n := &node{plan: p, ns: ns, local: slices.Clone(p.local)}
-	config := host.Config{Local: p.local}
+	config := host.Config{Local: p.local, IgnorePings: p.service}
 	for i, d := range p.devices {
 		name := fmt.Sprintf("eth%d", i)
 		if err := l.attach(n, name, d); err != nil {
@@ -163,8 +177,11 @@ func (l *Lab) newNode(p plan) (*node, error) {
 	if err := ns.Configure(config); err != nil {
 		return n, err
 	}
-	if p.origin != nil {
+	switch {
+	case p.origin != nil:
 		return n, l.serve(n)
+	case p.service:
+		return n, l.answer(n)
 	}
 	return n, nil
 }
@@ -225,6 +242,8 @@ func (l *Lab) removeNode(n *node) (err error) {
 	}
 	if n.listener != nil {
 		_ = n.listener.Close() // ends a Serve that CloseEdge may come too early for
+	}
+	if n.listener != nil && n.origin != nil {
 		l.s3.CloseEdge(*n.origin)
 	}
 	return errors.Join(err, n.ns.Close())
@@ -283,11 +302,11 @@ func (l *Lab) Run(name string, cmd *exec.Cmd) error {
 }
 
 func (l *Lab) find(name string) *node {
-	if n := l.nodes[name]; n != nil && n.origin == nil {
+	if n := l.nodes[name]; n != nil && n.guest() {
 		return n
 	}
 	for _, n := range l.nodes {
-		if n.name == name && n.origin == nil {
+		if n.name == name && n.guest() {
 			return n
 		}
 	}
@@ -297,7 +316,7 @@ func (l *Lab) find(name string) *node {
 // names lists the nodes that can run commands; mu is held.
 func (l *Lab) names() (all []string) {
 	for _, n := range l.nodes {
-		if n.origin == nil {
+		if n.guest() {
 			all = append(all, n.name)
 		}
 	}

@@ -16,7 +16,7 @@ func Describe(n *topology.Network) *Description {
 		Vpcs: []VpcView{}, Subnets: []SubnetView{}, RouteTables: []RouteTableView{}, VpcEndpoints: []EndpointView{},
 		NatGateways: []NATGatewayView{}, Peerings: []PeeringView{}, TransitGateways: []TransitGatewayView{},
 		SecurityGroups: []SecurityGroupView{}, NetworkAcls: []NetworkACLView{},
-		Instances: []InstanceView{}, PrefixLists: []PrefixListView{}, InternetHosts: []InternetHostView{},
+		Instances: []InstanceView{}, Interfaces: []InterfaceView{}, PrefixLists: []PrefixListView{}, InternetHosts: []InternetHostView{},
 	}
 	for _, v := range n.VPCs {
 		d.vpc(v)
@@ -74,6 +74,9 @@ func (d *Description) vpc(v *topology.VPC) {
 	for _, i := range v.Instances {
 		d.Instances = append(d.Instances, describeInstance(i))
 	}
+	for _, e := range v.NetworkInterfaces {
+		d.Interfaces = append(d.Interfaces, describeInterface(e))
+	}
 }
 
 func describeTable(t *topology.RouteTable) RouteTableView {
@@ -93,14 +96,17 @@ func describeTable(t *topology.RouteTable) RouteTableView {
 	for _, cidr := range locals {
 		local := RouteView{GatewayID: "local", State: string(topology.RouteActive), Origin: "CreateRouteTable"}
 		local.to(cidr)
-		replaced := func(r *topology.Route) bool { return r.Destination == cidr }
+		replaced := func(r *topology.Route) bool { return !r.Propagated && r.Destination == cidr }
 		if n := slices.IndexFunc(t.Routes, replaced); n >= 0 {
 			local = describeRoute(t.Routes[n], "CreateRouteTable")
 		}
 		view.Routes = append(view.Routes, local)
 	}
 	for _, r := range t.Routes {
-		if !slices.Contains(locals, r.Destination) {
+		switch {
+		case r.Propagated:
+			view.Routes = append(view.Routes, describeRoute(r, "EnableVgwRoutePropagation"))
+		case !slices.Contains(locals, r.Destination):
 			view.Routes = append(view.Routes, describeRoute(r, "CreateRoute"))
 		}
 	}
@@ -143,18 +149,38 @@ func describeRoute(r *topology.Route, origin string) RouteView {
 func describeInstance(i *topology.Instance) InstanceView {
 	view := InstanceView{InstanceID: i.ID, Name: i.Name, VpcID: i.VPC.ID}
 	for _, e := range i.Interfaces {
-		eni := InterfaceView{
-			NetworkInterfaceID: e.ID, SubnetID: e.Subnet.ID, PrivateIPAddress: e.Addresses[0].String(),
-			SecondaryAddresses: words(e.Addresses[1:]), IPv6Addresses: words(e.IPv6Addresses), PublicIP: addrText(e.PublicIP),
-			SourceDestCheck: e.SourceDestCheck, Groups: []GroupRefView{},
-			MacAddress: fmt.Sprintf("%02x:%02x:%02x:%02x:%02x:%02x", e.MAC[0], e.MAC[1], e.MAC[2], e.MAC[3], e.MAC[4], e.MAC[5]),
-		}
-		for _, g := range e.SecurityGroups {
-			eni.Groups = append(eni.Groups, GroupRefView{GroupID: g.ID, GroupName: g.Name})
-		}
-		view.NetworkInterfaces = append(view.NetworkInterfaces, eni)
+		view.NetworkInterfaces = append(view.NetworkInterfaces, describeInterface(e))
 	}
 	return view
+}
+
+func describeInterface(e *topology.NetworkInterface) InterfaceView {
+	view := InterfaceView{
+		NetworkInterfaceID: e.ID, InterfaceType: e.Type, Description: e.Description,
+		SubnetID: e.Subnet.ID, PrivateIPAddress: e.Addresses[0].String(),
+		SecondaryAddresses: words(e.Addresses[1:]), IPv6Addresses: words(e.IPv6Addresses), PublicIP: addrText(e.PublicIP()),
+		SecondaryPublicIPs: further(e.PublicIPs),
+		SourceDestCheck:    e.SourceDestCheck, Groups: []GroupRefView{},
+		MacAddress: fmt.Sprintf("%02x:%02x:%02x:%02x:%02x:%02x", e.MAC[0], e.MAC[1], e.MAC[2], e.MAC[3], e.MAC[4], e.MAC[5]),
+	}
+	if e.Instance == nil {
+		view.Name = e.Name
+	}
+	for _, g := range e.SecurityGroups {
+		view.Groups = append(view.Groups, GroupRefView{GroupID: g.ID, GroupName: g.Name})
+	}
+	return view
+}
+
+// further writes the public addresses of the secondary private ones, with nothing where there is none; nil if none has one.
+func further(all []netip.Addr) (texts []string) {
+	if !slices.ContainsFunc(all[1:], netip.Addr.IsValid) {
+		return nil
+	}
+	for _, a := range all[1:] {
+		texts = append(texts, addrText(a))
+	}
+	return texts
 }
 
 // words writes addresses or prefixes as text.

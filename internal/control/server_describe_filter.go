@@ -50,6 +50,8 @@ func permissions(rules []*topology.Rule) []PermissionView {
 			p.PrefixListIDs = append(p.PrefixListIDs, PrefixListRef{r.PrefixList.ID})
 		case r.Group != nil:
 			p.Groups = append(p.Groups, GroupMemberView{r.Group.ID, r.Group.VPC.ID})
+		case r.StaleGroup != "":
+			p.Groups = append(p.Groups, GroupMemberView{GroupID: r.StaleGroup})
 		case r.Prefix.Addr().Is4():
 			p.IPRanges = append(p.IPRanges, RangeView{r.Prefix.String()})
 		default:

@@ -1,6 +1,8 @@
 package control
 
 import (
+	"cmp"
+
 	"vpcsim/nat"
 	"vpcsim/topology"
 )
@@ -39,7 +41,10 @@ func (d *Description) between(n *topology.Network) {
 func describeTransit(g *topology.TransitGateway) TransitGatewayView {
 	view := TransitGatewayView{TransitGatewayID: g.ID, Name: g.Name, State: "available", Attachments: []TransitAttachmentView{}}
 	for _, a := range g.Attachments {
-		attachment := TransitAttachmentView{AttachmentID: a.ID, Name: a.Name, VpcID: a.VPC.ID}
+		attachment := TransitAttachmentView{AttachmentID: a.ID, Name: a.Name, ResourceType: cmp.Or(a.Outside, "vpc"), SubnetIDs: []string{}}
+		if a.VPC != nil {
+			attachment.VpcID = a.VPC.ID
+		}
 		for _, s := range a.Subnets {
 			attachment.SubnetIDs = append(attachment.SubnetIDs, s.ID)
 		}

@@ -18,7 +18,7 @@ func TestShapes(t *testing.T) {
 		{Counters{}, "PacketsIn BytesIn PacketsOut BytesOut Resets ICMPErrors Drops"},
 		{DropView{}, "Reason Description Packets"},
 		{Description{}, "Name Region Preset Vpcs Subnets RouteTables VpcEndpoints NatGateways VpcPeeringConnections TransitGateways " +
-			"SecurityGroups NetworkAcls Instances PrefixLists InternetHosts"},
+			"SecurityGroups NetworkAcls Instances NetworkInterfaces PrefixLists InternetHosts"},
 		{VpcView{}, "VpcId Name CidrBlock SecondaryCidrBlocks Ipv6CidrBlock InternetGatewayId EgressOnlyInternetGatewayId"},
 		{SubnetView{}, "SubnetId Name VpcId CidrBlock Ipv6CidrBlock AvailabilityZone RouteTableId NetworkAclId"},
 		{RouteTableView{}, "RouteTableId Name VpcId Main SubnetIds GatewayId Routes"},
@@ -30,7 +30,7 @@ func TestShapes(t *testing.T) {
 		{PeeringView{}, "VpcPeeringConnectionId Name RequesterVpcInfo AccepterVpcInfo Status"},
 		{PeeringSideView{}, "VpcId CidrBlock"},
 		{TransitGatewayView{}, "TransitGatewayId Name State TransitGatewayAttachments TransitGatewayRouteTables"},
-		{TransitAttachmentView{}, "TransitGatewayAttachmentId Name VpcId SubnetIds TransitGatewayRouteTableId"},
+		{TransitAttachmentView{}, "TransitGatewayAttachmentId Name ResourceType VpcId SubnetIds TransitGatewayRouteTableId"},
 		{TransitTableView{}, "TransitGatewayRouteTableId Name Routes"},
 		{TransitRouteView{}, "DestinationCidrBlock TransitGatewayAttachmentId Type State"},
 		{SecurityGroupView{}, "GroupId GroupName VpcId IpPermissions IpPermissionsEgress"},
@@ -38,7 +38,7 @@ func TestShapes(t *testing.T) {
 		{NetworkACLView{}, "NetworkAclId Name VpcId IsDefault Entries Associations"},
 		{ACLEntryView{}, "RuleNumber Protocol RuleAction Egress CidrBlock Ipv6CidrBlock PortRange IcmpTypeCode"},
 		{InstanceView{}, "InstanceId Name VpcId NetworkInterfaces"},
-		{InterfaceView{}, "NetworkInterfaceId SubnetId PrivateIpAddress SecondaryPrivateIpAddresses Ipv6Addresses PublicIp MacAddress SourceDestCheck Groups"},
+		{InterfaceView{}, "NetworkInterfaceId Name InterfaceType Description SubnetId PrivateIpAddress SecondaryPrivateIpAddresses Ipv6Addresses PublicIp SecondaryPublicIps MacAddress SourceDestCheck Groups"},
 		{PrefixListView{}, "PrefixListId PrefixListName OwnerId Cidrs"},
 		{InternetHostView{}, "HostId Name IpAddress Ipv6Address"},
 		{Event{}, "Time MonotonicNs Event ChangeId Instance NetworkInterfaceId Protocol Local Remote PathBefore PathAfter " +

@@ -18,6 +18,7 @@ type Description struct {
 	SecurityGroups  []SecurityGroupView  `json:"SecurityGroups"`
 	NetworkAcls     []NetworkACLView     `json:"NetworkAcls"`
 	Instances       []InstanceView       `json:"Instances"`
+	Interfaces      []InterfaceView      `json:"NetworkInterfaces"` // those without an instance
 	PrefixLists     []PrefixListView     `json:"PrefixLists"`
 	InternetHosts   []InternetHostView   `json:"InternetHosts"` // ours: AWS has no such thing
 }
@@ -147,7 +148,8 @@ type TransitGatewayView struct {
 type TransitAttachmentView struct {
 	AttachmentID string   `json:"TransitGatewayAttachmentId"`
 	Name         string   `json:"Name"`
-	VpcID        string   `json:"VpcId"`
+	ResourceType string   `json:"ResourceType"` // vpc, or what is attached outside of the topology
+	VpcID        string   `json:"VpcId,omitempty"`
 	SubnetIDs    []string `json:"SubnetIds"`
 	TableID      string   `json:"TransitGatewayRouteTableId,omitempty"`
 }
@@ -207,7 +209,7 @@ type PrefixListRef struct {
 // GroupMemberView is a security group in a permission.
 type GroupMemberView struct {
 	GroupID string `json:"GroupId"`
-	VpcID   string `json:"VpcId"`
+	VpcID   string `json:"VpcId,omitempty"` // empty for a group that is gone
 }
 
 // NetworkACLView is a network ACL. The entries 32767 and 32768 are those that end every ACL and deny the rest.
@@ -258,14 +260,18 @@ type InstanceView struct {
 	NetworkInterfaces []InterfaceView `json:"NetworkInterfaces"`
 }
 
-// InterfaceView is a network interface; the first private address is the primary one.
+// InterfaceView is a network interface; PrivateIPAddress is the primary one.
 type InterfaceView struct {
 	NetworkInterfaceID string         `json:"NetworkInterfaceId"`
+	Name               string         `json:"Name,omitempty"` // of one without an instance
+	InterfaceType      string         `json:"InterfaceType"`
+	Description        string         `json:"Description,omitempty"`
 	SubnetID           string         `json:"SubnetId"`
 	PrivateIPAddress   string         `json:"PrivateIpAddress"`
 	SecondaryAddresses []string       `json:"SecondaryPrivateIpAddresses,omitempty"`
 	IPv6Addresses      []string       `json:"Ipv6Addresses,omitempty"`
 	PublicIP           string         `json:"PublicIp,omitempty"`
+	SecondaryPublicIPs []string       `json:"SecondaryPublicIps,omitempty"` // in the order of SecondaryPrivateIpAddresses, "" for none
 	MacAddress         string         `json:"MacAddress"`
 	SourceDestCheck    bool           `json:"SourceDestCheck"`
 	Groups             []GroupRefView `json:"Groups"`

@@ -4,7 +4,8 @@
 //
 // The simulated internet consists of the hosts that a topology declares. A probe does not ask whether such a host exists: a
 // packet that has left a VPC by its internet gateway counts as delivered at "internet", and internet:ADDRESS may send from
-// any address that no VPC owns.
+// any address that no VPC owns. Of the services it is asked whether they answer ([Answer].NoAnswer): S3, and what stands behind
+// network interfaces without an instance.
 //
 // A probe is IPv6 where one of its ends is written as an IPv6 address; names then stand for the IPv6 addresses of their things, and
 // icmp is ICMPv6. Otherwise all is IPv4.
@@ -88,7 +89,9 @@ type Answer struct {
 
 	Hops   []string `json:"hops"` // ids, in order, without repetition
 	Steps  []Step   `json:"steps"`
-	Return *Answer  `json:"return,omitempty"` // what becomes of the receiver's answer; absent if there is no receiver
+	Return *Answer  `json:"return,omitempty"` // what becomes of the receiver's answer; absent if there is none
+
+	NoAnswer string `json:"no_answer,omitempty"` // why there is none to what was delivered
 }
 
 // Step is one decision about the packet.
@@ -144,6 +147,9 @@ func (t *Tracer) Trace(q Query) (*Answer, error) {
 	forward, p, at, asked := t.send(from, out.request(), nil)
 	forward.ID, forward.From, forward.To, forward.Protocol, forward.Port = q.ID, q.From, q.To, q.Protocol, q.Port
 	if at == nil {
+		return forward, nil
+	}
+	if forward.NoAnswer = t.silence(at, p); forward.NoAnswer != "" {
 		return forward, nil
 	}
 	back := flow{protocol: protocol, src: netip.AddrPortFrom(p.Dst, p.DstPort), dst: netip.AddrPortFrom(p.Src, p.SrcPort)}

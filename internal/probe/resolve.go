@@ -107,7 +107,7 @@ func (t *Tracer) natGateway(word string) *topology.NATGateway {
 // networkInterface finds the network interface that a user means, and the address of it that packets start from.
 func (t *Tracer) networkInterface(word string, f family) (*topology.NetworkInterface, netip.Addr, error) {
 	eni := t.Network.NetworkInterface(word)
-	if i := t.Network.Instance(word); eni == nil && i != nil {
+	if i := t.Network.Instance(word); i != nil {
 		eni = i.Interfaces[0]
 	}
 	if eni != nil {
@@ -121,7 +121,7 @@ func (t *Tracer) networkInterface(word string, f family) (*topology.NetworkInter
 	if a, err = f.pick(word, a); err != nil {
 		return nil, a, err
 	}
-	owners := slices.DeleteFunc(t.Network.InterfacesByAddress(a), func(e *topology.NetworkInterface) bool { return e.PublicIP == a })
+	owners := slices.DeleteFunc(t.Network.InterfacesByAddress(a), func(e *topology.NetworkInterface) bool { return slices.Contains(e.PublicIPs, a) })
 	switch len(owners) {
 	case 0:
 		return nil, a, fmt.Errorf("no network interface has the private address %s; for a sender on the internet write internet:%s", a, a)
@@ -156,10 +156,13 @@ func (t *Tracer) to(word string, f family, outside bool) (netip.Addr, error) {
 		return f.pick(word, g.Addresses...)
 	}
 	eni, a, err := t.networkInterface(word, f)
-	if err == nil && outside && f.has(eni.PublicIP) {
-		a = eni.PublicIP
+	if err != nil || !outside {
+		return a, err
 	}
-	return a, err
+	if n := slices.Index(eni.Addresses, a); n >= 0 && f.has(eni.PublicIPs[n]) {
+		a = eni.PublicIPs[n]
+	}
+	return a, nil
 }
 
 // address reads an address as packets carry them. One that no packet carries is an error, but valid.
@@ -197,8 +200,8 @@ func (t *Tracer) unknown(word string) error {
 	const most = 12
 	var names []string
 	for _, eni := range t.Network.NetworkInterfaces() {
-		if !slices.Contains(names, eni.Instance.Name) {
-			names = append(names, eni.Instance.Name)
+		if !slices.Contains(names, eni.Name) {
+			names = append(names, eni.Name)
 		}
 	}
 	for _, v := range t.Network.VPCs {

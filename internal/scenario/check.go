@@ -237,8 +237,8 @@ func resolvePeer(n *topology.Network, to string) (netip.AddrPort, error) {
 		return netip.AddrPort{}, fmt.Errorf("%q: no instance or internet host is called %q", to, p.name)
 	case !p.public:
 		return netip.AddrPortFrom(i.Interfaces[0].Addresses[0], p.port), nil
-	case !i.Interfaces[0].PublicIP.IsValid():
+	case !i.Interfaces[0].PublicIP().IsValid():
 		return netip.AddrPort{}, fmt.Errorf("%q: %s has no public IP address", to, p.name)
 	}
-	return netip.AddrPortFrom(i.Interfaces[0].PublicIP, p.port), nil
+	return netip.AddrPortFrom(i.Interfaces[0].PublicIP(), p.port), nil
 }

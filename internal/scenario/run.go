@@ -218,7 +218,7 @@ func (c *connection) matches(n *topology.Network, local, remote netip.AddrPort) 
 // owns says whether a public (or private) address belongs to the interface with the given private address.
 func owns(n *topology.Network, a, private netip.Addr) bool {
 	for _, eni := range n.InterfacesByAddress(private) {
-		if eni.PublicIP == a || slices.Contains(eni.Addresses, a) {
+		if slices.Contains(eni.PublicIPs, a) || slices.Contains(eni.Addresses, a) {
 			return true
 		}
 	}

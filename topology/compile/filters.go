@@ -68,6 +68,8 @@ func (c *compiler) rulesOf(group, direction string, rules []*topology.Rule) (out
 			f.Peers = r.PrefixList.Entries
 		case r.Group != nil:
 			f.Peers = c.membersOf(r.Group)
+		case r.StaleGroup != "":
+			f.Peers = nil
 		}
 		out = append(out, f)
 	}

@@ -11,17 +11,17 @@ import (
 	"vpcsim/topology"
 )
 
-// internetGateway returns the translation of the VPC's internet gateway, or nil if it has none: every network interface's
-// public IP address, and the Elastic IP address of every private address of a NAT gateway (aws-semantics 4, 5.1).
+// internetGateway returns the translation of the VPC's internet gateway, or nil if it has none: every public
+// IP address of network interfaces, and the Elastic IP address of every private address of a NAT gateway (aws-semantics 4, 5.1).
 func internetGateway(v *topology.VPC) *nat.Static {
 	if v.InternetGateway == nil {
 		return nil
 	}
 	public := map[netip.Addr]netip.Addr{}
-	for _, instance := range v.Instances {
-		for _, eni := range instance.Interfaces {
-			if eni.PublicIP.IsValid() {
-				public[eni.Addresses[0]] = eni.PublicIP
+	for _, eni := range v.AllInterfaces() {
+		for n, a := range eni.PublicIPs {
+			if a.IsValid() {
+				public[eni.Addresses[n]] = a
 			}
 		}
 	}
@@ -36,7 +36,7 @@ func internetGateway(v *topology.VPC) *nat.Static {
 // public says whether the internet can reach a network interface in the family of prefix: IPv6 addresses are public as they are.
 func public(eni *topology.NetworkInterface, prefix netip.Prefix) bool {
 	if prefix.Addr().Is4() {
-		return eni.PublicIP.IsValid()
+		return eni.IsPublic()
 	}
 	return len(eni.IPv6Addresses) > 0
 }
@@ -92,10 +92,10 @@ func (v *vpc) edgeLeadsTo(s *topology.Subnet) bool {
 
 // publicIPs lists the public IPv4 addresses of a VPC.
 func publicIPs(v *topology.VPC) (all []netip.Addr) {
-	for _, instance := range v.Instances {
-		for _, eni := range instance.Interfaces {
-			if eni.PublicIP.IsValid() {
-				all = append(all, eni.PublicIP)
+	for _, eni := range v.AllInterfaces() {
+		for _, a := range eni.PublicIPs {
+			if a.IsValid() {
+				all = append(all, a)
 			}
 		}
 	}

@@ -39,7 +39,7 @@ func (c *compiler) natSources(v *topology.VPC) []netip.Prefix {
 			continue
 		}
 		for _, a := range g.Attachments {
-			if a.VPC != v {
+			if a.VPC != v && a.VPC != nil {
 				sources = append(sources, a.VPC.CIDRs...)
 			}
 		}

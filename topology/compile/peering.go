@@ -14,5 +14,8 @@ func (c *compiler) toPeer(out *dataplane.Route, p *topology.Peering, v *vpc) {
 		peer = p.Requester
 	}
 	out.Path, out.Node = conntrack.PathPeering, c.vpcs[peer].local
+	if peer.Region != v.Region { // aws-semantics 8.5
+		out.MTU = mtuGateway
+	}
 	out.Gateway = peering{from: v.VPC.AllCIDRs(), to: peer.AllCIDRs()}
 }

@@ -65,12 +65,15 @@ func (c *compiler) routes(w view) (routes []*dataplane.Route) {
 	}
 	v := c.vpcs[w.table.VPC]
 	for _, cidr := range v.VPC.AllCIDRs() {
-		replaced := func(r *topology.Route) bool { return r.Destination == cidr }
+		replaced := func(r *topology.Route) bool { return !r.Propagated && r.Destination == cidr }
 		if !slices.ContainsFunc(w.table.Routes, replaced) {
 			routes = append(routes, v.toLocal(cidr))
 		}
 	}
 	for _, r := range w.table.Routes {
+		if r.Propagated && inside(r.Destination, v.VPC.AllCIDRs()) {
+			continue
+		}
 		if r.PrefixList == nil {
 			routes = append(routes, c.route(w, r, r.Destination))
 			continue
@@ -84,6 +87,12 @@ func (c *compiler) routes(w view) (routes []*dataplane.Route) {
 	return routes
 }
 
+// inside says whether all of a prefix lies in one of a VPC's CIDRs. What is propagated for such a prefix does nothing, however
+// specific: the VPC's own addresses are local (observed by others, routedo 2018; aws-semantics 1.4).
+func inside(p netip.Prefix, cidrs []netip.Prefix) bool {
+	return slices.ContainsFunc(cidrs, func(cidr netip.Prefix) bool { return cidr.Bits() <= p.Bits() && cidr.Contains(p.Addr()) })
+}
+
 // toLocal is the local route for a prefix.
 func (v *vpc) toLocal(prefix netip.Prefix) *dataplane.Route {
 	return &dataplane.Route{Prefix: prefix, Target: Local, Origin: routing.Local, Path: conntrack.PathLocal, Node: v.local}
@@ -93,9 +102,14 @@ func (v *vpc) toLocal(prefix netip.Prefix) *dataplane.Route {
 func (c *compiler) route(w view, r *topology.Route, prefix netip.Prefix) *dataplane.Route {
 	v := c.vpcs[w.table.VPC]
 	out := &dataplane.Route{Prefix: prefix, Origin: routing.Static, Target: r.Target}
+	if r.Propagated {
+		out.Origin = routing.Propagated
+	}
 	switch {
 	case r.State == topology.RouteBlackhole: // stays the best route and drops (aws-semantics 1.5)
 		out.Drop = drop.BadStateRoute
+	case r.Outside:
+		out.Drop = drop.UnsupportedComponent
 	case r.Local:
 		return v.toLocal(prefix)
 	case r.InternetGateway != nil:
@@ -105,6 +119,8 @@ func (c *compiler) route(w view, r *topology.Route, prefix netip.Prefix) *datapl
 		out.Gateway, out.Node = egressOnly{untranslated{v.IPv6CIDR}, v.egressOnly.Outbound()}, c.internet
 	case r.Endpoint != nil:
 		c.toEndpoint(out, r.Endpoint, v)
+	case r.NATGateway != nil && prefix.Addr().Is6(): // NAT64
+		out.Drop = drop.UnsupportedComponent
 	case r.NATGateway != nil:
 		out.Path, out.MTU, out.ClampMSS = conntrack.PathNAT, mtuGateway, clampMSS
 		out.Interface = c.interfaces[r.NATGateway.InterfaceID]

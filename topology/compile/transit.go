@@ -96,6 +96,10 @@ func (c *compiler) transitRoute(r *topology.TransitRoute, zone string) *dataplan
 		return out
 	}
 	out.Target = r.Attachment.ID
+	if r.Attachment.Outside != "" {
+		out.Drop = drop.UnsupportedComponent
+		return out
+	}
 	out.Interface = c.interfaces[r.Attachment.InterfaceIDs[max(0, inZone(r.Attachment, zone))]]
 	return out
 }

@@ -40,12 +40,10 @@ func (c *compiler) enter(t *topology.VPC) {
 	for _, s := range t.Subnets {
 		c.subnets[s] = c.subnet(s, v)
 	}
-	for _, instance := range t.Instances {
-		for _, eni := range instance.Interfaces {
-			i := c.add(c.networkInterface(eni))
-			for _, a := range i.Addrs {
-				v.inside = append(v.inside, host(a, i))
-			}
+	for _, eni := range t.AllInterfaces() {
+		i := c.add(c.networkInterface(eni))
+		for _, a := range i.Addrs {
+			v.inside = append(v.inside, host(a, i))
 		}
 	}
 	for _, g := range t.NATGateways {
@@ -69,13 +67,16 @@ func (c *compiler) subnet(s *topology.Subnet, v *vpc) *dataplane.Subnet {
 
 func (c *compiler) networkInterface(eni *topology.NetworkInterface) *dataplane.Interface {
 	i := &dataplane.Interface{
-		ID: eni.ID, Name: eni.Instance.Name,
+		ID: eni.ID, Name: eni.Name,
 		Addrs:           slices.Concat(eni.Addresses, eni.IPv6Addresses),
 		SourceDestCheck: eni.SourceDestCheck, Subnet: c.subnets[eni.Subnet],
-		Groups: c.securityGroups(eni.SecurityGroups), Timeouts: conntrack.Timeouts(eni.Tracking),
+		Timeouts: conntrack.Timeouts(eni.Tracking),
 	}
-	if eni.PublicIP.IsValid() && eni.Instance.VPC.InternetGateway != nil {
-		i.Public = []netip.Addr{eni.PublicIP}
+	if len(eni.SecurityGroups) > 0 {
+		i.Groups = c.securityGroups(eni.SecurityGroups)
+	}
+	if eni.IsPublic() && eni.Subnet.VPC.InternetGateway != nil {
+		i.Public = eni.PublicIPs
 	}
 	return i
 }

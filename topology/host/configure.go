@@ -18,6 +18,9 @@ type Config struct {
 	// Local are prefixes this namespace owns as a whole, as a service's edge does: a listener on 0.0.0.0 answers for
 	// every address in them.
 	Local []netip.Prefix
+
+	// IgnorePings makes the kernel answer no echo request.
+	IgnorePings bool
 }
 
 // Interface is a network interface that is there already; its MTU and MAC address are those it was made with (port/tap).
@@ -50,6 +53,11 @@ const (
 // it up. Configure is for a new namespace; a second time it fails, with the addresses that exist.
 func (ns *Namespace) Configure(cfg Config) error {
 	return ns.withLoopback(func(h *netlink.Handle, lo int) error {
+		if cfg.IgnorePings {
+			if err := ignorePings(); err != nil {
+				return err
+			}
+		}
 		for i, ifc := range cfg.Interfaces {
 			if ifc.hasIPv6() {
 				if err := errors.Join(enableIPv6("lo"), enableIPv6(ifc.Name)); err != nil {

@@ -50,6 +50,14 @@ func setSysctls() error {
 	return nil
 }
 
+// ignorePings makes the calling thread's network namespace answer no echo request.
+func ignorePings() error {
+	return errors.Join(
+		sysctl{"ipv4/icmp_echo_ignore_all", []string{"1"}}.set(),
+		sysctl{"ipv6/icmp/echo_ignore_all", []string{"1"}}.set(), // Linux 4.20; older ones have no IPv6 that ignores
+	)
+}
+
 func (s sysctl) set() error {
 	var err error
 	for _, value := range s.values {
