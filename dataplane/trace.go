@@ -1,7 +1,6 @@
 package dataplane
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 
@@ -65,6 +64,9 @@ type translation struct {
 	protocol uint8
 }
 
+// usualSteps is how many steps most traces do not exceed: from subnet to subnet, through a gateway, is twelve.
+const usualSteps = 12
+
 // Trace forwards p as a probe under the snapshot s: the same code as for real packets, which reads flow state and
 // changes none. p is rewritten. flows may be nil for a VPC in which nothing is open. s must have been committed or be
 // one that [Prepare] returned.
@@ -73,7 +75,7 @@ type translation struct {
 // translations that its question would have made.
 func (s *Snapshot) Trace(flows *Router, from *Interface, p *packet.Packet, question *Trace) *Trace {
 	p.Probe = true
-	t := &Trace{question: question}
+	t := &Trace{question: question, Steps: make([]Step, 0, usualSteps)}
 	w := &Worker{snapshot: s, trace: t, router: flows}
 	if flows != nil {
 		p.Time = flows.now()
@@ -165,9 +167,9 @@ func (w *Worker) stepRule(stage Stage, where, rule string, p *packet.Packet) dro
 func (w *Worker) record(stage Stage, where string, r *Route, p *packet.Packet, reason drop.Reason) {
 	rule := ""
 	if r != nil && stage == StageRoute && reason != drop.TransitNoRoute { // which no route is there for
-		rule = fmt.Sprintf("%s -> %s (%s)", r.Prefix, r.Target, r.Origin)
+		rule = r.Prefix.String() + " -> " + r.Target + " (" + r.Origin.String() + ")"
 		if r.PrefixList != "" {
-			rule = fmt.Sprintf("%s -> %s (entry %s)", r.PrefixList, r.Target, r.Prefix)
+			rule = r.PrefixList + " -> " + r.Target + " (entry " + r.Prefix.String() + ")"
 		}
 	}
 	w.trace.add(stage, where, rule, p, reason)

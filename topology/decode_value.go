@@ -182,7 +182,7 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, path string, depth in
 		}
 		i := slices.IndexFunc(fields, func(f field) bool { return f.name == p.key })
 		if i < 0 {
-			d.errorf(p.node, path, "unknown key %s%s", shown(p.key), didYouMean(p.key, fieldNames(fields)))
+			d.errorf(p.node, path, "unknown key %s%s", shown(p.key), DidYouMean(p.key, fieldNames(fields)))
 			if i = meant(p.key, fields, v); i < 0 {
 				continue
 			}

@@ -142,7 +142,7 @@ func (s *Spec) SetPrefixList(name string, entries []string) error {
 	key, ok := s.prefixListKey(s.Region, name)
 	if !ok {
 		names := slices.Concat(sortedKeys(s.PrefixLists), managedNames(s.Region))
-		return fmt.Errorf("no prefix list %s%s", shown(name), didYouMean(name, names))
+		return fmt.Errorf("no prefix list %s%s", shown(name), DidYouMean(name, names))
 	}
 	if s.PrefixLists == nil {
 		s.PrefixLists = map[string]PrefixListSpec{}

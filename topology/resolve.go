@@ -56,12 +56,12 @@ func (r *resolver) errorf(path, format string, args ...any) {
 	r.errs.add(r.src.Errorf(path, format, args...))
 }
 
-// didYouMean is [didYouMean] for as long as anybody is told.
+// didYouMean is [DidYouMean] for as long as anybody is told.
 func (r *resolver) didYouMean(word string, words []string) string {
 	if r.errs.full() {
 		return ""
 	}
-	return didYouMean(word, words)
+	return DidYouMean(word, words)
 }
 
 // place names another place of the file in a message, with its line if that is known.
@@ -98,7 +98,7 @@ func (r *resolver) header() {
 			names = append(names, string(p))
 		}
 		r.errorf("preset", "unknown preset %s; one of %s%s", shown(r.spec.Preset), strings.Join(names, ", "),
-			didYouMean(r.spec.Preset, names))
+			DidYouMean(r.spec.Preset, names))
 		r.net.Preset = Current
 	}
 	r.limits = r.net.Preset.Limits()

@@ -32,7 +32,7 @@ func (b *vpcBuilder) service(e *Endpoint, at, text string) {
 	case !full && strings.HasPrefix(text, "com.amazonaws.") && strings.HasSuffix(text, ".s3"):
 		b.errorf(at, "%s is another region's service; in %s it is %s", shown(text), region, serviceName(region, "s3"))
 	default:
-		b.errorf(at, "unknown service %s%s", shown(text), didYouMean(short, []string{"s3"}))
+		b.errorf(at, "unknown service %s%s", shown(text), DidYouMean(short, []string{"s3"}))
 	}
 }
 

@@ -106,7 +106,7 @@ func (r *resolver) customerPrefixList(path, name string, spec PrefixListSpec) {
 	switch {
 	case isID("pl", name) && len(name) == len(id0("pl")): // ids of 8 digits are AWS's lists' (aws-semantics 2.1)
 	case strings.HasPrefix(name, "pl-") || strings.HasPrefix(name, "com.amazonaws"):
-		r.errorf(path, "no AWS-managed prefix list of %s is called that%s", r.net.Region, didYouMean(name, managedNames(r.net.Region)))
+		r.errorf(path, "no AWS-managed prefix list of %s is called that%s", r.net.Region, DidYouMean(name, managedNames(r.net.Region)))
 	default:
 		r.name(path, name)
 	}

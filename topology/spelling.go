@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// didYouMean returns "; did you mean X?" for the nearest of the words, or nothing if none is near.
-func didYouMean(word string, words []string) string {
+// DidYouMean returns "; did you mean X?" for the nearest of the words, or nothing if none is near.
+func DidYouMean(word string, words []string) string {
 	if near := nearest(word, words); near != "" {
 		return fmt.Sprintf("; did you mean %s?", near)
 	}
@@ -16,7 +16,7 @@ func didYouMean(word string, words []string) string {
 
 // noSuch says that a place has no thing of that name, and which one may have been meant.
 func noSuch(kind, name, place string, names []string) string {
-	near := didYouMean(name, names)
+	near := DidYouMean(name, names)
 	switch {
 	case len(names) == 0:
 		return fmt.Sprintf("no %s %s: %s has none", kind, shown(name), place)

@@ -130,6 +130,14 @@ func inMemory(text []byte) (*os.File, error) {
 	return f, err
 }
 
+// topology returns where the lines of the topology are found.
+func (in *input) topology() *topology.Source {
+	if in.scenario != nil {
+		return in.source.Under("topology")
+	}
+	return in.source
+}
+
 // options are those for the confined process that reads the same input.
 func (in *input) options() host.Options { return host.Options{Stdin: in.again} }
 

@@ -33,6 +33,7 @@ Reproduce   demo [NAME]            connections that break when an S3 endpoint's 
             run FILE               a scenario of your own: topology, timeline, expectations
 Check       validate FILE          every error of a file, with its line
             trace --from --to      what would become of a packet, step by step
+            probe                  who reaches whom, by real packets and by trace
             schema                 JSON schema of the files
 Standing    up [FILE] | down       start and end a lab
 labs        exec INSTANCE -- CMD   run a command in an instance; shell INSTANCE for a shell
@@ -118,8 +119,8 @@ func (a *app) root() *cobra.Command {
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no progress on standard error")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "more progress on standard error")
 	flags.DurationVar(&a.timeout, "timeout", 0, "give up after this long, for example 30s")
-	root.AddCommand(a.demo(), a.run(), a.validate(), a.trace(), a.schema(), a.up(), a.down(), a.exec(), a.shell(), a.inspect(),
-		a.endpoint(), a.route(), a.events(), a.doctor(), a.version(), a.workload())
+	root.AddCommand(a.demo(), a.run(), a.validate(), a.trace(), a.probe(), a.schema(), a.up(), a.down(), a.exec(), a.shell(), a.inspect(),
+		a.endpoint(), a.route(), a.events(), a.doctor(), a.version(), a.workload(), a.prober())
 	return root
 }
 

@@ -1,13 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,13 +12,16 @@ import (
 )
 
 // tracer answers probes: from a file, or in a running lab.
-type tracer func(context.Context, probe.Query) (*probe.Answer, error)
+type tracer struct {
+	ask   func(context.Context, probe.Query) (*probe.Answer, error)
+	batch func(ctx context.Context, questions io.Reader, answers io.Writer) (unanswered int, err error)
+}
 
 const traceHelp = "Tells every step that a packet would meet, forward and return. With -t it needs neither root nor a running lab.\n" +
 	"A is an ENI id, an instance, an internet host, a private address or internet:ADDRESS; B an address or a name, S3's included.\n" +
 	"Without -t and -n it asks the only running lab, or else the only *.vpc.yml of the folder.\n\n" +
 	"--batch reads a JSON object per line ({\"id\",\"from\",\"to\",\"protocol\",\"port\",\"source_port\"}) and writes one per line; a line that\n" +
-	"cannot be answered gives {\"id\",\"error\"}.\n\n" +
+	"cannot be answered gives {\"id\",\"line\",\"error\"}.\n\n" +
 	"Exit code: 0 if packet and answer are delivered, 1 if one is dropped; with --batch 0 if every line was answered."
 
 func (a *app) trace() *cobra.Command {
@@ -33,15 +33,15 @@ func (a *app) trace() *cobra.Command {
 			"  vpcsim trace --from internet:192.0.2.1 --to 198.51.100.10 --proto icmp",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			trace, err := a.tracer(cmd.Context(), topo, lab, batch)
+			t, err := a.tracer(topo, lab, batch)
 			if err != nil {
 				return err
 			}
 			if batch != "" {
-				return a.batch(cmd.Context(), trace, batch)
+				return a.batch(cmd.Context(), t, batch)
 			}
 			q.Protocol = probe.Protocol(protocol)
-			answer, err := trace(cmd.Context(), q)
+			answer, err := t.ask(cmd.Context(), q)
 			if err != nil {
 				return err
 			}
@@ -64,7 +64,7 @@ func (a *app) trace() *cobra.Command {
 }
 
 // tracer finds who answers: the file or lab that was named, else the only lab that runs, else the only file of the folder.
-func (a *app) tracer(ctx context.Context, topo, name, batch string) (tracer, error) {
+func (a *app) tracer(topo, name, batch string) (*tracer, error) {
 	if topo == "-" && batch == "-" {
 		return nil, usage("-t - and --batch -: standard input can be only one of them")
 	}
@@ -73,7 +73,7 @@ func (a *app) tracer(ctx context.Context, topo, name, batch string) (tracer, err
 		if err != nil {
 			return nil, err
 		}
-		return client.Trace, nil
+		return &tracer{client.Trace, client.TraceBatch}, nil
 	}
 	file, err := find(topo)
 	if err != nil {
@@ -87,21 +87,16 @@ func (a *app) tracer(ctx context.Context, topo, name, batch string) (tracer, err
 	if err != nil {
 		return nil, err
 	}
-	return func(_ context.Context, q probe.Query) (*probe.Answer, error) { return offline.Trace(q) }, nil
-}
-
-// maxBatchLine is how long a line of a batch may be, in bytes.
-const maxBatchLine = 1 << 20
-
-// batchError answers a line that is no question.
-type batchError struct {
-	ID    json.RawMessage `json:"id,omitempty"`
-	Line  int             `json:"line"` // of the file, from 1
-	Error string          `json:"error"`
+	return &tracer{
+		func(_ context.Context, q probe.Query) (*probe.Answer, error) { return offline.Trace(q) },
+		func(_ context.Context, questions io.Reader, answers io.Writer) (int, error) {
+			return probe.Batch(questions, answers, offline.Trace)
+		},
+	}, nil
 }
 
 // batch answers every line of a file.
-func (a *app) batch(ctx context.Context, trace tracer, path string) error {
+func (a *app) batch(ctx context.Context, t *tracer, path string) error {
 	from := a.stdin
 	if path != "-" {
 		f, err := os.Open(path)
@@ -111,45 +106,14 @@ func (a *app) batch(ctx context.Context, trace tracer, path string) error {
 		defer f.Close()
 		from = f
 	}
-	lines := bufio.NewScanner(from)
-	lines.Buffer(nil, maxBatchLine)
-	unanswered, number := 0, 0
-	for lines.Scan() {
-		number++
-		if strings.TrimSpace(lines.Text()) == "" {
-			continue
-		}
-		answer, ok := answerLine(ctx, trace, number, lines.Bytes())
-		if !ok {
-			unanswered++
-		}
-		text, err := toJSON(answer, "")
-		if err != nil {
-			return err
-		}
-		if _, err := a.stdout.Write(text); err != nil {
-			return err
-		}
-	}
-	if err := lines.Err(); err != nil {
-		return usage("%s:%d: %w", path, number+1, err)
+	unanswered, err := t.batch(ctx, from, a.stdout)
+	if err != nil {
+		return usage("%s: %w", path, err)
 	}
 	if unanswered > 0 {
 		return usage("%s: %s not answered", path, plural(unanswered, "line"))
 	}
 	return nil
-}
-
-func answerLine(ctx context.Context, trace tracer, number int, line []byte) (answer any, ok bool) {
-	var q probe.Query
-	if err := json.Unmarshal(line, &q); err != nil {
-		return batchError{ID: q.ID, Line: number, Error: err.Error()}, false
-	}
-	found, err := trace(ctx, q)
-	if err != nil {
-		return batchError{ID: q.ID, Line: number, Error: err.Error()}, false
-	}
-	return found, true
 }
 
 // printTrace prints one answer; it is an exit with 1 if something was dropped.
@@ -159,9 +123,6 @@ func (a *app) printTrace(t *probe.Answer) error {
 		if t.Return != nil {
 			fmt.Fprintln(w)
 			a.traceTable(w, "return", t.Return)
-		}
-		if t.NoAnswer != "" {
-			fmt.Fprintf(w, "  %s: %s\n", paint(a.stdout, red, "no answer"), t.NoAnswer)
 		}
 	})
 	if err == nil && !t.Both() {
@@ -179,9 +140,12 @@ func (a *app) traceTable(w io.Writer, way string, t *probe.Answer) {
 	for _, s := range t.Steps {
 		row(w, "  "+s.Stage, s.Where, s.Src+" -> "+s.Dst, s.Rule)
 	}
-	if t.Verdict == probe.Delivered {
+	switch {
+	case t.Verdict == probe.Delivered:
 		fmt.Fprintf(w, "  %s at %s, which sees %s\n", paint(a.stdout, green, "delivered"), t.Where, t.SourceAtDestination)
-		return
+	case t.Unanswered():
+		fmt.Fprintf(w, "  %s from %s: %s\n", paint(a.stdout, red, "no answer"), t.By, t.Reason)
+	default:
+		fmt.Fprintf(w, "  %s by %s: %s\n", paint(a.stdout, red, "dropped"), t.By, t.Reason)
 	}
-	fmt.Fprintf(w, "  %s by %s: %s\n", paint(a.stdout, red, "dropped"), t.By, t.Reason)
 }

@@ -278,11 +278,7 @@ func (a *app) live(ctx context.Context, in *input, inputErr error, o control.Opt
 
 // hold builds the lab and holds it until a signal, or until a client asks for its end.
 func (a *app) hold(ctx context.Context, p place, lock *os.File, in *input, o control.Options, report *os.File) (err error) {
-	source := in.source
-	if in.scenario != nil {
-		source = source.Under("topology")
-	}
-	lab, err := control.Start(in.spec, source, o)
+	lab, err := control.Start(in.spec, in.topology(), o)
 	if err != nil {
 		return err
 	}

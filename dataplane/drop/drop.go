@@ -58,6 +58,7 @@ const (
 	Loop
 	NoPort
 	PortFull
+	NoAnswer
 
 	reasons // how many there are
 )
@@ -133,6 +134,7 @@ var table = [reasons]row{
 	Loop:          {"X_ROUTE_LOOP", "the packet was routed more often than any VPC path can be", Accept},
 	NoPort:        {"X_NO_PORT", "the interface is not attached to anything", Accept},
 	PortFull:      {"X_PORT_FULL", "the receiver's queue is full", Accept},
+	NoAnswer:      {"X_NO_ANSWER", "the packet arrives, but what is there does not answer it", Accept}, // of traces alone: there is no packet
 }
 
 // String returns the code, for example NO_ROUTE_TO_DESTINATION; it is empty for None.

@@ -61,6 +61,8 @@ var graph = []rule{
 		"internal/scenario", []string{"dataplane", "dataplane/capture", "dataplane/conntrack", "dataplane/drop", "internal/control", "internal/monotonic", "internal/workload", "topology"},
 		"plays a timeline through control, and judges what both ends saw",
 	},
+	{"internal/prober", nil, "a program with sockets, too"},
+	{"internal/survey", []string{"internal/control", "internal/probe", "internal/prober"}, "a client of a lab: what packets say against what traces say"},
 	{"internal/packettest", []string{"dataplane/packet", "dataplane/port"}, "watches a router under test at its ports; must not know the router"},
 	{"internal/natdiff", nil, "tests only, of our NAT gateway against the kernel's"},
 	{"internal/nstest", []string{"dataplane/port", "topology/host"}, "confines a test binary; for tests only"},
@@ -68,7 +70,8 @@ var graph = []rule{
 	{
 		"cmd/vpcsim", []string{
 			"dataplane", "dataplane/capture", "dataplane/port",
-			"internal/control", "internal/monotonic", "internal/probe", "internal/scenario", "internal/workload", "topology", "topology/host",
+			"internal/control", "internal/monotonic", "internal/probe", "internal/prober", "internal/scenario", "internal/survey", "internal/workload",
+			"topology", "topology/host",
 		},
 		"flags in, text out",
 	},
@@ -91,7 +94,7 @@ var modules = []users{
 	{"golang.org/x/term", []string{"cmd/vpcsim"}, "terminals end at cmd"},
 	{"go.yaml.in/yaml/v3", []string{"topology", "cmd/vpcsim"}, "one decoder for all files, and -o yaml"},
 	{
-		"golang.org/x/sys", []string{"cmd/vpcsim", "dataplane/port/tap", "endpoint/s3", "internal/control", "internal/monotonic", "internal/workload", "topology/host"},
+		"golang.org/x/sys", []string{"cmd/vpcsim", "dataplane/port/tap", "endpoint/s3", "internal/control", "internal/monotonic", "internal/prober", "internal/workload", "topology/host"},
 		"system calls, where there is a kernel to call",
 	},
 	{"golang.org/x/net", nil, "ICMP from a program's side; ours is in dataplane/packet"},

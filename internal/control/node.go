@@ -42,6 +42,18 @@ type plan struct {
 // guest says whether the node is an instance or internet host, in which programs run.
 func (p plan) guest() bool { return p.origin == nil && !p.service }
 
+// answers are the TCP ports that the node has a word for; nil if it answers as a kernel does. What listens there or not: to S3's
+// ports 80 and 443 there is an answer (aws-semantics 3.2), to all others of services none.
+func (p plan) answers() []uint16 {
+	switch {
+	case p.origin != nil:
+		return []uint16{80, 443}
+	case p.service:
+		return []uint16{servicePort}
+	}
+	return nil
+}
+
 // device is one TAP of a node.
 type device struct {
 	id     string // of the interface
@@ -166,7 +178,7 @@ func (l *Lab) newNode(p plan) (*node, error) {
 		return nil, err
 	}
 	n := &node{plan: p, ns: ns, local: slices.Clone(p.local)}
-	config := host.Config{Local: p.local, IgnorePings: p.service}
+	config := host.Config{Local: p.local, Answers: p.answers(), IgnorePings: p.service}
 	for i, d := range p.devices {
 		name := fmt.Sprintf("eth%d", i)
 		if err := l.attach(n, name, d); err != nil {

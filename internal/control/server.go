@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,9 +25,9 @@ import (
 //	client <- {"version":1,"result":{"ChangeId":"change-1",…}}
 //	   or  <- {"version":1,"error":"no endpoint s3 …","code":2}
 //
-// One line of JSON asks, one answers, and the connection is closed. The verbs are the constants below. Two of them answer
+// One line of JSON asks, one answers, and the connection is closed. The verbs are the constants below. Three of them answer
 // with more lines: events with one per event, exec (server_exec.go) with one when the command runs and one when it has
-// ended. The code is the exit code that the command line ends with.
+// ended, batch with those of [probe.Batch] before its own. The code is the exit code that the command line ends with.
 //
 // State: the server owns its listener and one goroutine per connection, each of which lives as long as its connection.
 // A client that sends garbage gets an error; one that sends too much, or nothing, is disconnected.
@@ -38,7 +39,7 @@ const (
 	maxRequest  = 4 << 20          // bytes of a line; the environment of exec is the largest part (Linux permits 2 MiB)
 	readLimit   = 10 * time.Second // for a request to come
 	writeLimit  = 10 * time.Second // for an answer to be taken
-	maxSessions = 256              // connections at a time; others wait
+	maxSessions = 4096             // connections at a time, a survey's command in every instance among them; others wait
 )
 
 // The verbs of the control socket.
@@ -48,6 +49,7 @@ const (
 	verbDrops    = "drops"    // the counters: Counters
 	verbChange   = "change"   // make a change, or only check it: ChangeResult
 	verbTrace    = "trace"    // answer a probe: probe.Answer
+	verbBatch    = "batch"    // answer many: see Server.batch
 	verbEvents   = "events"   // Event, many
 	verbExec     = "exec"     // run a command: Started, then Exited
 	verbDown     = "down"     // end the lab
@@ -85,14 +87,18 @@ type Server struct {
 	sessions sync.WaitGroup
 }
 
-// Serve makes the socket at path and answers there until Close. Removing the socket's file afterwards is the caller's.
+// Serve makes the socket at path and answers there until Close. Removing the socket's file afterwards is the caller's. A path that
+// begins with @ is no file but an abstract name (unix(7)).
 func Serve(lab *Lab, path string) (*Server, error) {
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
 	l.SetUnlinkOnClose(false) // by then the path may be another lab's
-	if err := os.Chmod(path, 0o600); err != nil {
+	if !strings.HasPrefix(path, "@") {
+		err = os.Chmod(path, 0o600)
+	}
+	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	s := &Server{lab: lab, listener: l, uid: uint32(os.Getuid()), down: make(chan struct{})}
@@ -206,6 +212,8 @@ func (s *Server) answer(c *session, q request) error {
 			return err
 		}
 		return c.send(a)
+	case verbBatch:
+		return s.batch(c)
 	case verbEvents:
 		return s.events(c, q.Since, q.Follow)
 	case verbExec:
@@ -239,13 +247,6 @@ func (s *Server) events(c *session, since int, follow bool) error {
 			return nil
 		}
 	}
-}
-
-// tracer returns a tracer of the lab as it is: network and snapshot of the same change.
-func (l *Lab) tracer() *probe.Tracer {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return &probe.Tracer{Network: l.network, Snapshot: l.router.Snapshot(), Flows: l.router}
 }
 
 // ChangeResult tells a client what a change did, or with DryRun that it could be made.

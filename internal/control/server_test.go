@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -162,6 +163,47 @@ func TestServerTracesTheLabAsItIs(t *testing.T) {
 	if !strings.HasPrefix(a.Where, "vpce-") || a.SourceAtDestination != "10.0.1.10" {
 		t.Errorf("after: %+v", a)
 	}
+}
+
+// TestServerAnswersBatches: over one connection, also one by one, and with what is wrong told at the end.
+func TestServerAnswersBatches(t *testing.T) {
+	_, c := serve(t)
+	ctx := context.Background()
+	var text, out strings.Builder
+	const many = 500
+	for n := range many {
+		fmt.Fprintf(&text, `{"id":%d,"from":"app","to":"neighbour","protocol":"icmp"}`+"\n", n)
+	}
+	unanswered, err := c.TraceBatch(ctx, strings.NewReader(text.String()+"{}\n"), &out)
+	require.NoError(t, err)
+	require.Equal(t, 1, unanswered)
+	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+	require.Len(t, lines, many+1)
+	for n, line := range lines[:many] {
+		require.True(t, strings.HasPrefix(line, fmt.Sprintf(`{"id":%d,"from":"app",`, n)), line)
+	}
+	require.Equal(t, `{"line":501,"error":"from is missing"}`, lines[many])
+
+	questions, ask := io.Pipe()
+	answered, answers := io.Pipe()
+	go func() {
+		_, err := c.TraceBatch(ctx, questions, answers)
+		answers.CloseWithError(err)
+	}()
+	_, err = io.WriteString(ask, `{"from":"app","to":"neighbour","protocol":"icmp"}`+"\n")
+	require.NoError(t, err)
+	one := bufio.NewReader(answered)
+	line, err := one.ReadString('\n')
+	require.NoError(t, err)
+	require.Contains(t, line, `"verdict":"delivered"`)
+	require.NoError(t, ask.Close())
+	_, err = one.ReadString('\n')
+	require.ErrorIs(t, err, io.EOF)
+
+	_, err = c.TraceBatch(ctx, strings.NewReader(strings.Repeat(" ", 2<<20)), io.Discard)
+	require.ErrorContains(t, err, "line 1: ")
+	_, err = Client{Socket: c.Socket + "-gone"}.TraceBatch(ctx, strings.NewReader(""), io.Discard)
+	require.ErrorContains(t, err, "the lab does not answer")
 }
 
 func TestServerStreamsEvents(t *testing.T) {

@@ -2,13 +2,14 @@ package control
 
 import (
 	"context"
+	"fmt"
 	"net"
 
 	"vpcsim/topology"
 )
 
 // servicePort is the one TCP port that an interface endpoint answers on (see [topology.TypeInterfaceEndpoint]).
-const servicePort = ":443"
+const servicePort = 443
 
 // servicePlan is what answers behind a network interface without an instance: of an interface endpoint a namespace in which
 // somebody takes connections and ends them, and which does not answer pings. Of other interfaces it is not known who answers, so
@@ -25,7 +26,7 @@ func (l *Lab) answer(n *node) error {
 	config := net.ListenConfig{}
 	config.SetMultipathTCP(false)
 	err := n.ns.Do(func() (err error) {
-		n.listener, err = config.Listen(context.Background(), "tcp", servicePort)
+		n.listener, err = config.Listen(context.Background(), "tcp", fmt.Sprint(":", servicePort))
 		return err
 	})
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
 	"vpcsim/dataplane/drop"
 )
@@ -52,13 +51,15 @@ vpcs:
 		require.NoError(t, l.nodes[ssm.ID].ns.Do(func() (err error) { text, err = os.ReadFile("/proc/sys/net/" + file); return err }))
 		require.Equal(t, "1\n", string(text), file)
 	}
-	l.inside(t, "app", func() error {
-		_, err := net.DialTimeout("tcp", "10.0.1.20:80", 5*time.Second)
-		if !errors.Is(err, unix.ECONNREFUSED) {
-			return fmt.Errorf("on port 80: got %v, want a refusal", err)
-		}
-		return nil
-	})
+	for _, to := range []string{"10.0.1.20:80", "[2001:db8::20]:80"} {
+		l.inside(t, "app", func() error {
+			_, err := net.DialTimeout("tcp", to, 200*time.Millisecond)
+			if !os.IsTimeout(err) {
+				return fmt.Errorf("%s: got %v, want no word", to, err)
+			}
+			return nil
+		})
+	}
 	udp := func(to string) {
 		l.inside(t, "app", func() error {
 			c, err := net.Dial("udp", to)

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -186,6 +187,33 @@ func met(hops, kinds []string) bool {
 		}
 	}
 	return len(kinds) == 0
+}
+
+// TestHopsAreIDs: AWS's where it has one, with the number of the entry of a network ACL; ours for the internet, its hosts and S3.
+func TestHopsAreIDs(t *testing.T) {
+	t.Parallel()
+	id := regexp.MustCompile(`^((eni|acl|rtb|igw|eigw|vpc|vpce|pcx|tgw|tgw-rtb|tgw-attach|host)-[0-9a-f]+(#([0-9]+|\*))?|internet|s3-internet)$`)
+	check := func(name string, a *Answer) {
+		for ; a != nil; a = a.Return {
+			for n, hop := range a.Hops {
+				if !id.MatchString(hop) || n > 0 && hop == a.Hops[n-1] {
+					t.Errorf("%s: hop %d is %q, in %q", name, n, hop, a.Hops)
+				}
+			}
+		}
+	}
+	tracer := tracerOf(t, gateways)
+	for name, row := range gatewayRows {
+		a, err := tracer.Trace(row.query)
+		require.NoError(t, err, name)
+		check(name, a)
+	}
+	tracer = tracerOf(t, interfaces)
+	for _, to := range []string{"web", "ssm", "nlb", "s3.us-east-1.amazonaws.com", "203.0.113.9", "10.0.99.1"} {
+		a, err := tracer.Trace(Query{From: "db", To: to, Protocol: "icmp"})
+		require.NoError(t, err, to)
+		check(to, a)
+	}
 }
 
 // TestHopsThroughANATGateway pins the way that a teacher would draw.

@@ -4,8 +4,10 @@
 //
 // The simulated internet consists of the hosts that a topology declares. A probe does not ask whether such a host exists: a
 // packet that has left a VPC by its internet gateway counts as delivered at "internet", and internet:ADDRESS may send from
-// any address that no VPC owns. Of the services it is asked whether they answer ([Answer].NoAnswer): S3, and what stands behind
-// network interfaces without an instance.
+// any address that no VPC owns.
+//
+// Whatever a packet reaches answers it, the internet and instances included, unless it is known not to (farend.go): then the
+// packet is delivered, and the answer is one that is not given.
 //
 // A probe is IPv6 where one of its ends is written as an IPv6 address; names then stand for the IPv6 addresses of their things, and
 // icmp is ICMPv6. Otherwise all is IPv4.
@@ -18,6 +20,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strconv"
+	"strings"
 
 	"vpcsim/dataplane"
 	"vpcsim/dataplane/drop"
@@ -26,7 +29,7 @@ import (
 	"vpcsim/topology/compile"
 )
 
-// Query is one question, as written on a line of `vpcsim trace --batch`. Keys other than these are ignored.
+// Query is one question, as written on a line of `vpcsim trace --batch`: see [ParseQuery].
 type Query struct {
 	ID         json.RawMessage `json:"id,omitempty"` // repeated in the answer as it is
 	From       string          `json:"from"`         // ENI id, instance, internet host, private address, or internet:ADDRESS
@@ -84,14 +87,13 @@ type Answer struct {
 	By      string `json:"by"`      // id of what dropped it
 	Where   string `json:"where"`   // id of where it ended: the interface or edge it was delivered to, or what dropped it
 
-	SourceAtDestination   string `json:"source_at_destination"`   // what the receiver sees; empty if dropped
-	DestinationAtDelivery string `json:"destination_at_delivery"` // empty if dropped
+	SourceAtDestination   string `json:"source_at_destination"`     // what the receiver sees; empty if dropped
+	DestinationAtDelivery string `json:"destination_at_delivery"`   // empty if dropped
+	TTLAtDelivery         int    `json:"ttl_at_delivery,omitempty"` // of a packet that began with 64; absent if dropped
 
 	Hops   []string `json:"hops"` // ids, in order, without repetition
 	Steps  []Step   `json:"steps"`
-	Return *Answer  `json:"return,omitempty"` // what becomes of the receiver's answer; absent if there is none
-
-	NoAnswer string `json:"no_answer,omitempty"` // why there is none to what was delivered
+	Return *Answer  `json:"return,omitempty"` // what becomes of the receiver's answer; absent if there is no receiver
 }
 
 // Step is one decision about the packet.
@@ -103,6 +105,9 @@ type Step struct {
 	Dst   string `json:"dst"`
 	Drop  string `json:"drop"`
 }
+
+// Unanswered reports whether this stands for an answer that is not given: the packet arrived where nothing answers it.
+func (a *Answer) Unanswered() bool { return a.Reason == drop.NoAnswer.String() }
 
 // Both reports whether the probe and the answer to it were delivered.
 func (a *Answer) Both() bool {
@@ -149,11 +154,12 @@ func (t *Tracer) Trace(q Query) (*Answer, error) {
 	if at == nil {
 		return forward, nil
 	}
-	if forward.NoAnswer = t.silence(at, p); forward.NoAnswer != "" {
-		return forward, nil
-	}
 	back := flow{protocol: protocol, src: netip.AddrPortFrom(p.Dst, p.DstPort), dst: netip.AddrPortFrom(p.Src, p.SrcPort)}
-	forward.Return, _, _, _ = t.send(at, back.reply(), asked)
+	if s := t.serviceAt(at); s.answers(flow{protocol: protocol, src: back.dst, dst: back.src}) {
+		forward.Return, _, _, _ = t.send(at, back.reply(), asked)
+	} else {
+		forward.Return = s.silence(at, back)
+	}
 	forward.Return.From, forward.Return.To, forward.Return.Protocol = q.To, q.From, q.Protocol
 	if back.hasPorts() {
 		forward.Return.Port = back.dst.Port()
@@ -200,7 +206,7 @@ func (t *Tracer) send(from *dataplane.Interface, p *packet.Packet, question *dat
 		return a, p, nil, trace
 	}
 	a.Verdict, a.Where = Delivered, at.ID
-	a.SourceAtDestination, a.DestinationAtDelivery = p.Src.String(), p.Dst.String()
+	a.SourceAtDestination, a.DestinationAtDelivery, a.TTLAtDelivery = p.Src.String(), p.Dst.String(), int(p.TTL())
 	if a.Hops[len(a.Hops)-1] != at.ID {
 		a.Hops = append(a.Hops, at.ID)
 	}
@@ -216,15 +222,21 @@ func last(steps []dataplane.Step) dataplane.Step {
 
 // answer tells the steps; Where is the last one's. Without ports, what stands in their place is left out.
 func answer(steps []dataplane.Step, ports bool) *Answer {
-	a := &Answer{Hops: []string{}, Steps: []Step{}}
+	a := &Answer{Hops: make([]string, 0, len(steps)+1), Steps: make([]Step, 0, len(steps))}
+	var before dataplane.Step
+	var src, dst string // of before: most steps leave both ends as they are
 	for _, s := range steps {
-		if s.Where != a.Where {
+		if s.Where != a.Where && !strings.HasSuffix(s.Where, compile.NotAsked) {
 			a.Hops = append(a.Hops, s.Where)
 		}
-		a.Where = s.Where
-		a.Steps = append(a.Steps, Step{
-			Stage: s.Stage.String(), Where: s.Where, Rule: s.Rule, Src: end(s.Src, ports), Dst: end(s.Dst, ports), Drop: s.Drop.String(),
-		})
+		if s.Src != before.Src {
+			src = end(s.Src, ports)
+		}
+		if s.Dst != before.Dst {
+			dst = end(s.Dst, ports)
+		}
+		a.Where, before = s.Where, s
+		a.Steps = append(a.Steps, Step{Stage: s.Stage.String(), Where: s.Where, Rule: s.Rule, Src: src, Dst: dst, Drop: s.Drop.String()})
 	}
 	return a
 }

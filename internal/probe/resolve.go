@@ -9,7 +9,6 @@ import (
 	"vpcsim/dataplane"
 	"vpcsim/dataplane/packet"
 	"vpcsim/topology"
-	"vpcsim/topology/compile"
 )
 
 // internetPrefix marks an address on the internet as a sender or receiver.
@@ -26,7 +25,11 @@ const (
 // familyOf returns the family that the ends of a probe are written in: IPv6 if one is an IPv6 address.
 func familyOf(words ...string) family {
 	for _, word := range words {
-		if a, err := address(strings.TrimPrefix(word, internetPrefix)); err == nil && a.Is6() {
+		word = strings.TrimPrefix(word, internetPrefix)
+		if !strings.Contains(word, ":") {
+			continue
+		}
+		if a, err := address(word); err == nil && a.Is6() {
 			return ipv6
 		}
 	}
@@ -177,22 +180,6 @@ func address(word string) (netip.Addr, error) {
 		return a, fmt.Errorf("%s has a zone, which means nothing here; write %s", word, a.WithZone(""))
 	}
 	return a, nil
-}
-
-// internetHost returns the edge that has an address on the internet: a declared host, S3, or one made up for the occasion.
-func (t *Tracer) internetHost(a netip.Addr) *dataplane.Interface {
-	for _, h := range t.Network.InternetHosts {
-		if h.Address == a || h.IPv6Address == a {
-			return t.Snapshot.Interface(h.ID)
-		}
-	}
-	s3 := t.Snapshot.Interface(compile.S3Internet)
-	for _, cidr := range t.Network.S3.CIDRs {
-		if cidr.Contains(a) {
-			return s3
-		}
-	}
-	return &dataplane.Interface{ID: compile.Internet, Name: compile.Internet, Addrs: []netip.Addr{a}, Node: s3.Node}
 }
 
 // unknown says that nothing has the name, and what there is.

@@ -95,10 +95,13 @@ func entries(a *topology.NetworkACL, list []*topology.Rule) (out []filter.Rule) 
 	return out
 }
 
+// NotAsked ends, in place of the number of an entry, what a trace shows of a network ACL that is passed by.
+const NotAsked = "#not-asked"
+
 // unasked is a list of a network ACL that is passed by.
 func unasked(a *topology.NetworkACL) []filter.Rule {
 	return []filter.Rule{{
-		ID: a.ID + "#not-asked", Protocol: filter.Any, LastPort: 65535, ICMPType: filter.Any, ICMPCode: filter.Any, Peers: everywhere,
+		ID: a.ID + NotAsked, Protocol: filter.Any, LastPort: 65535, ICMPType: filter.Any, ICMPCode: filter.Any, Peers: everywhere,
 	}}
 }
 

@@ -19,6 +19,9 @@ type Config struct {
 	// every address in them.
 	Local []netip.Prefix
 
+	// Answers are the only TCP ports that the one interface answers at, besides ICMP; nil for whatever a kernel answers.
+	Answers []uint16
+
 	// IgnorePings makes the kernel answer no echo request.
 	IgnorePings bool
 }
@@ -68,7 +71,11 @@ func (ns *Namespace) Configure(cfg Config) error {
 			if err != nil {
 				return err
 			}
-			if err := ifc.configure(h, index, i, len(cfg.Interfaces) > 1); err != nil {
+			err = ifc.configure(h, index, i, len(cfg.Interfaces) > 1)
+			if err == nil && cfg.Answers != nil {
+				err = ifc.quiet(h, cfg.Answers)
+			}
+			if err != nil {
 				return fmt.Errorf("interface %s: %w", ifc.Name, err)
 			}
 		}

@@ -47,7 +47,8 @@ func checked(name, found string, err error) Check {
 	return c
 }
 
-// checkKernel wants Linux 4.11, the first where a namespace can free the low ports (ip_unprivileged_port_start).
+// checkKernel wants Linux 4.17, the first whose routing rules know ports (see quiet). Low ports can be freed since 4.11
+// (ip_unprivileged_port_start).
 func checkKernel() Check {
 	var uts unix.Utsname
 	if err := unix.Uname(&uts); err != nil {
@@ -56,8 +57,8 @@ func checkKernel() Check {
 	release := unix.ByteSliceToString(uts.Release[:])
 	var major, minor int
 	_, err := fmt.Sscanf(release, "%d.%d", &major, &minor)
-	if err == nil && (major < 4 || major == 4 && minor < 11) {
-		err = &port.Unsupported{What: "Linux " + release + " is older than 4.11", Cure: "use a newer kernel"}
+	if err == nil && (major < 4 || major == 4 && minor < 17) {
+		err = &port.Unsupported{What: "Linux " + release + " is older than 4.17", Cure: "use a newer kernel"}
 	}
 	return checked("kernel", "Linux "+release, err)
 }
