@@ -67,6 +67,7 @@ func decodeText(file string, data []byte, into any, empty string) (*Source, erro
 	if root == nil {
 		return src, Errors{{File: file, Problem: empty}}
 	}
+	src.lines = make(map[string]int, bytes.Count(data, []byte{'\n'})) // which checkText has bounded
 	d := decoder{src: src, fields: map[reflect.Type][]field{}}
 	d.value(root, reflect.ValueOf(into).Elem(), "", 0)
 	src.whole = !d.spent

@@ -159,8 +159,11 @@ func (s *Spec) prefixListKey(region, name string) (string, bool) {
 	wanted, isManaged := managed(region, name)
 	for _, key := range sortedKeys(s.PrefixLists) {
 		other, known := s.managed(key)
-		same := isManaged && known && wanted == other
-		if same || key == name || prefixListIdentity(key, s.PrefixLists[key]).id() == name {
+		place, _, aws := serviceRegion(key)
+		here := !aws || place == region || place == "global" // an id of AWS's may be another list's elsewhere
+		switch {
+		case isManaged && known && wanted == other, key == name, key == serviceName(region, name),
+			here && prefixListIdentity(key, s.PrefixLists[key]).id() == name:
 			return key, true
 		}
 	}

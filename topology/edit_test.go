@@ -153,3 +153,30 @@ func TestWritingTheImpliedMainTableKeepsItsID(t *testing.T) {
 		t.Errorf("before %+v, after %+v", was, is)
 	}
 }
+
+// TestEditsOfListsOfOtherRegions: an id and a short name mean the list of the VPC's region.
+func TestEditsOfListsOfOtherRegions(t *testing.T) {
+	s, _, err := topology.Parse("f", []byte(`
+region: eu-west-2
+vpcs:
+  near:
+    cidr: 10.0.0.0/16
+    internet_gateway: igw
+    route_tables: {t: {routes: [{destination: pl-00000001, target: igw}]}}
+  far:
+    region: ap-southeast-1
+    cidr: 10.1.0.0/16
+    internet_gateway: igw
+    route_tables: {t: {routes: [{destination: com.amazonaws.ap-southeast-1.s3, target: igw}]}}
+prefix_lists:
+  com.amazonaws.ap-southeast-1.s3: {id: pl-00000001, entries: [52.219.32.0/21]}
+  com.amazonaws.eu-west-2.s3: {id: pl-00000001, entries: [3.5.244.0/22]}
+`))
+	require.NoError(t, err)
+	require.NoError(t, s.SetPrefixList("pl-00000001", []string{"52.95.142.0/23"}))
+	require.Equal(t, []string{"52.95.142.0/23"}, s.PrefixLists["com.amazonaws.eu-west-2.s3"].Entries)
+	require.NoError(t, s.SetPrefixList("s3", []string{"52.95.144.0/24"}))
+	require.Equal(t, []string{"52.95.144.0/24"}, s.PrefixLists["com.amazonaws.eu-west-2.s3"].Entries)
+	require.NoError(t, s.DeleteRoute("near", "t", "s3"))
+	require.NoError(t, s.DeleteRoute("far", "t", "pl-00000001"))
+}

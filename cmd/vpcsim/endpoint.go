@@ -22,7 +22,7 @@ type changer struct {
 func (c *changer) flags(cmd *cobra.Command) {
 	labFlag(cmd, &c.lab)
 	cmd.Flags().StringVar(&c.vpc, "vpc", "", "the VPC, if there are several")
-	cmd.Flags().BoolVar(&c.dryRun, "dry-run", false, "only check that the change could be made")
+	cmd.Flags().BoolVar(&c.dryRun, "dry-run", false, "only check that the change could be made, and what it would cut")
 }
 
 func (a *app) endpoint() *cobra.Command {
@@ -119,21 +119,23 @@ func (c *changer) change(ctx context.Context, change control.Change) error {
 const maxCutShown = 10
 
 func changeTable(w io.Writer, action string, done *control.ChangeResult) {
-	if done.DryRun {
-		fmt.Fprintf(w, "%s could be made; nothing was changed\n", action)
-		return
-	}
 	var cut []control.Event
 	for _, e := range done.Flows {
 		if e.Event == control.FlowDropped {
 			cut = append(cut, e)
 		}
 	}
-	fmt.Fprintf(w, "%s %s at %s: %s cut\n", done.ChangeID, action, done.CommittedAt.Format(time.TimeOnly), plural(len(cut), "connection"))
+	if done.DryRun {
+		fmt.Fprintf(w, "%s could be made; nothing was changed; it would cut %s\n", action, plural(len(cut), "connection"))
+	} else {
+		fmt.Fprintf(w, "%s %s at %s: %s cut\n", done.ChangeID, action, done.CommittedAt.Format(time.TimeOnly), plural(len(cut), "connection"))
+	}
 	for _, e := range cut[:min(len(cut), maxCutShown)] {
 		row(w, "  "+e.Instance, e.Protocol, e.Local+" -> "+e.Remote, e.PathBefore+" -> "+e.PathAfter, e.SourceBefore+" -> "+orNone(e.SourceAfter))
 	}
-	if more := len(cut) - maxCutShown; more > 0 {
+	if more := len(cut) - maxCutShown; more > 0 && done.DryRun {
+		fmt.Fprintf(w, "  and %d more; see vpcsim plan\n", more)
+	} else if more > 0 {
 		fmt.Fprintf(w, "  and %d more; see vpcsim events\n", more)
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -52,16 +53,25 @@ func (a *app) read(path string) (*input, error) {
 	if err != nil {
 		return nil, err
 	}
+	if isScenario(in.name, text) {
+		return in, in.asScenario(text)
+	}
+	return in, in.asTopology(text)
+}
+
+// isScenario says whether a text has one of the keys that only a scenario has. Reading the text of a big account is most of the
+// time that it takes, and is not done for this if it does not have the words.
+func isScenario(name string, text []byte) bool {
 	var kind struct {
 		Scenario any `yaml:"scenario"`
 		Topology any `yaml:"topology"`
 		Timeline any `yaml:"timeline"`
 	}
-	_, _ = topology.Decode(in.name, text, &kind) // its errors are about the other keys, or will come again
-	if kind.Scenario != nil || kind.Topology != nil || kind.Timeline != nil {
-		return in, in.asScenario(text)
+	if !bytes.Contains(text, []byte("scenario")) && !bytes.Contains(text, []byte("topology")) && !bytes.Contains(text, []byte("timeline")) {
+		return false
 	}
-	return in, in.asTopology(text)
+	_, _ = topology.Decode(name, text, &kind) // its errors are about the other keys, or will come again
+	return kind.Scenario != nil || kind.Topology != nil || kind.Timeline != nil
 }
 
 func (in *input) asScenario(text []byte) (err error) {

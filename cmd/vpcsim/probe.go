@@ -159,9 +159,9 @@ func (a *app) survey(ctx context.Context, lab control.Client, o survey.Options) 
 // prober is the program that surveys run in instances. It is not for users.
 func (a *app) prober() *cobra.Command {
 	return &cobra.Command{
-		Use: "prober SPEC", Hidden: true, DisableFlagParsing: true,
-		RunE: func(_ *cobra.Command, args []string) error {
-			if code := prober.Main(args, a.stdin, a.stdout, a.stderr); code != 0 {
+		Use: "prober", Hidden: true, DisableFlagParsing: true,
+		RunE: func(*cobra.Command, []string) error {
+			if code := prober.Main(a.stdin, a.stdout, a.stderr); code != 0 {
 				return &exit{code: code}
 			}
 			return nil

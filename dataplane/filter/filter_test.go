@@ -41,6 +41,10 @@ func checkNetworkACL(t *testing.T, d *drawing, packets int) {
 func checkSecurityGroups(t *testing.T, d *drawing, packets int) {
 	ingress, egress := d.rules(12), d.rules(12)
 	groups := NewSecurityGroups(ingress, egress)
+	if d.below(2) == 0 { // the same rules in several groups
+		i, j := d.below(len(ingress)+1), d.below(len(egress)+1)
+		groups = Union([]*SecurityGroups{NewSecurityGroups(ingress[:i], egress[:j]), NewSecurityGroups(nil, nil), NewSecurityGroups(ingress[i:], egress[j:])})
+	}
 	for range packets {
 		p := d.packet(t)
 		v, rule := groups.Ingress(p)

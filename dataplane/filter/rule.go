@@ -86,6 +86,23 @@ func newList(rules []Rule) list {
 	return list{ids, compile(rules, ipv4), compile(rules, ipv6)}
 }
 
+// add appends the rules of another list, whose numbers go on from here. Peers are shared.
+func (l *list) add(other *list) {
+	base := int32(len(l.ids))
+	l.ids = append(l.ids, other.ids...)
+	l.checks = appendChecks(l.checks, other.checks, base)
+	l.checks6 = appendChecks(l.checks6, other.checks6, base)
+}
+
+func appendChecks(checks, more []check, base int32) []check {
+	n := len(checks)
+	checks = append(checks, more...)
+	for i := range checks[n:] {
+		checks[n+i].number += base
+	}
+	return checks
+}
+
 // compile leaves out the rules that are about no packet of the family.
 func compile(rules []Rule, f family) (checks []check) {
 	for n := range rules {

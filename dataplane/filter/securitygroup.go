@@ -36,6 +36,21 @@ func NewSecurityGroups(ingress, egress []Rule) *SecurityGroups {
 	return g
 }
 
+// Union returns what [NewSecurityGroups] makes of the rules of all the groups together, without compiling any rule again.
+func Union(groups []*SecurityGroups) *SecurityGroups {
+	if len(groups) == 1 {
+		return groups[0]
+	}
+	u := new(SecurityGroups)
+	for _, g := range groups {
+		u.ingress.add(&g.ingress)
+		u.egress.add(&g.egress)
+	}
+	decideTracking(u.ingress.checks, u.egress.checks)
+	decideTracking(u.ingress.checks6, u.egress.checks6)
+	return u
+}
+
 // decideTracking sorts and completes the checks of two opposite directions.
 func decideTracking(a, b []check) {
 	openA, openB := open(a), open(b)

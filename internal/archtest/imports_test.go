@@ -26,6 +26,7 @@ var graph = []rule{
 
 	{"dataplane/conntrack", []string{"dataplane/drop", "dataplane/index", "dataplane/packet"}, "a flow is opened by a packet; what becomes of it is decided above"},
 	{"dataplane/capture", []string{"dataplane/packet"}, "writes what it is handed; drop reasons reach it as text"},
+	{"dataplane/flowlog", nil, "AWS's lines and what they mean; a leaf, so that it can be read and fuzzed alone"},
 	{"dataplane/port", []string{"dataplane/packet"}, "moves datagrams and looks into none"},
 	{"dataplane/port/tap", []string{"dataplane/packet", "dataplane/port"}, "one port of several kinds"},
 
@@ -49,11 +50,17 @@ var graph = []rule{
 	{"topology/host", []string{"dataplane/port", "dataplane/port/tap"}, "namespaces and processes; says what the machine can't as ports do"},
 
 	{"internal/probe", []string{"dataplane", "dataplane/drop", "dataplane/packet", "topology", "topology/compile"}, "a question in words, answered by Forward"},
+	{
+		"internal/whatif", []string{
+			"dataplane", "dataplane/conntrack", "dataplane/drop", "dataplane/flowlog", "dataplane/packet", "routing", "topology", "topology/compile",
+		},
+		"what a change would do, in words; what is lost is the data plane's own verdict",
+	},
 	{"internal/workload", []string{"internal/monotonic"}, "programs with sockets; they must not know that they are simulated"},
 	{
 		"internal/control", []string{
 			"dataplane", "dataplane/capture", "dataplane/conntrack", "dataplane/drop", "dataplane/packet", "dataplane/port", "dataplane/port/tap",
-			"endpoint", "endpoint/s3", "internal/monotonic", "internal/probe", "nat", "topology", "topology/compile", "topology/host",
+			"endpoint", "endpoint/s3", "internal/monotonic", "internal/whatif", "internal/probe", "nat", "topology", "topology/compile", "topology/host",
 		},
 		"the one writer: it alone changes a running lab",
 	},
@@ -69,9 +76,9 @@ var graph = []rule{
 	{"internal/interop", nil, "tests only: programs that know nothing of us, in real labs"},
 	{
 		"cmd/vpcsim", []string{
-			"dataplane", "dataplane/capture", "dataplane/port",
-			"internal/control", "internal/monotonic", "internal/probe", "internal/prober", "internal/scenario", "internal/survey", "internal/workload",
-			"topology", "topology/host",
+			"dataplane", "dataplane/capture", "dataplane/flowlog", "dataplane/port",
+			"internal/control", "internal/monotonic", "internal/probe", "internal/prober", "internal/scenario", "internal/survey", "internal/whatif",
+			"internal/workload", "topology", "topology/host",
 		},
 		"flags in, text out",
 	},

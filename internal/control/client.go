@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vpcsim/internal/probe"
+	"vpcsim/internal/whatif"
 )
 
 // Client talks to a standing lab over its control socket, one connection per request. It has no state; any goroutine may use it.
@@ -53,6 +54,11 @@ func (c Client) Change(ctx context.Context, change Change, dryRun bool) (*Change
 // Trace asks what would become of a packet.
 func (c Client) Trace(ctx context.Context, q probe.Query) (*probe.Answer, error) {
 	return call[probe.Answer](ctx, c, request{Verb: verbTrace, Probe: &q})
+}
+
+// Plan asks what a change would do. limit is how many connections of each fate are listed; 0 is all.
+func (c Client) Plan(ctx context.Context, q Intent, limit int) (*whatif.Plan, error) {
+	return call[whatif.Plan](ctx, c, request{Verb: verbPlan, Plan: &q, Limit: limit})
 }
 
 // Down asks the lab to end. It has not ended yet when Down returns.

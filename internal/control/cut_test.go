@@ -211,7 +211,7 @@ func TestCutInternetMarksOnlyNewRoutes(t *testing.T) {
 	require.NoError(t, err)
 	s, _, err := compile.Snapshot(now, nil)
 	require.NoError(t, err)
-	cutInternet(s, old, now)
+	compile.CutInternet(s, old, now)
 	marked := map[string]bool{}
 	for _, i := range s.Interfaces {
 		if i.Subnet != nil {

@@ -3,7 +3,6 @@ package control
 import (
 	"encoding/json"
 	"net/netip"
-	"strconv"
 	"sync"
 	"time"
 
@@ -93,7 +92,7 @@ func (l *Log) Since(n int) (events []Event, next int, more <-chan struct{}) {
 func (l *Lab) flowEvent(f dataplane.FlowEvent) Event {
 	e := Event{
 		Time: l.wall(f.Time), Monotonic: f.Time, Event: FlowRerouted, ChangeID: f.Change,
-		Instance: f.Interface.Name, Interface: f.Interface.ID, Protocol: protocolName(int(f.Protocol)),
+		Instance: f.Interface.Name, Interface: f.Interface.ID, Protocol: packet.ProtocolName(int(f.Protocol)),
 		Local: f.Local.String(), Remote: f.Remote.String(), local: f.Local, remote: f.Remote,
 		PathBefore: f.PathBefore.String(), PathAfter: f.PathAfter.String(),
 		TargetBefore: f.TargetBefore, TargetAfter: f.TargetAfter,
@@ -121,19 +120,4 @@ func addrText(a netip.Addr) string {
 		return ""
 	}
 	return a.String()
-}
-
-// protocolName returns the usual name of an IP protocol, as security groups write it too, or its number: all of them are -1 at AWS.
-func protocolName(n int) string {
-	switch n {
-	case packet.TCP:
-		return "tcp"
-	case packet.UDP:
-		return "udp"
-	case packet.ICMP:
-		return "icmp"
-	case packet.ICMPv6:
-		return "icmpv6"
-	}
-	return strconv.Itoa(n)
 }

@@ -57,6 +57,8 @@ type Options struct {
 	watch func(device, port.Port) port.Port // what the router is to have as a device's port; nil for the port itself
 }
 
+func (o Options) scope() Scope { return cmp.Or(o.Scope, ScopeS3) }
+
 // Lab is a running VPC lab. Its methods are safe for many goroutines.
 type Lab struct {
 	Events *Log
@@ -198,15 +200,11 @@ func (l *Lab) report(id, action string, c Change) Committed {
 
 // enter makes network the current one: nodes first, then the snapshot, then away with what is gone. mu is held.
 func (l *Lab) enter(network *topology.Network, change string) error {
-	draining := l.drain(network)
-	snapshot, state, err := compile.Snapshot(network, l.state.Load(), draining...)
+	snapshot, state, draining, err := l.compile(network)
 	if err != nil {
 		return err
 	}
 	snapshot.Change = change
-	if l.options.Scope == ScopePublicIP && l.network != nil {
-		cutInternet(snapshot, l.network, network)
-	}
 	want := plans(network, draining)
 	if err := l.build(want); err != nil {
 		return err
@@ -220,6 +218,16 @@ func (l *Lab) enter(network *topology.Network, change string) error {
 		l.failures = append(l.failures, err) // the change is made all the same
 	}
 	return nil
+}
+
+// compile compiles a network as the lab's next one. mu is held.
+func (l *Lab) compile(network *topology.Network) (*dataplane.Snapshot, *compile.State, []*topology.Endpoint, error) {
+	draining := l.drain(network)
+	snapshot, state, err := compile.Snapshot(network, l.state.Load(), draining...)
+	if err == nil && l.options.scope() == ScopePublicIP && l.network != nil {
+		compile.CutInternet(snapshot, l.network, network)
+	}
+	return snapshot, state, draining, err
 }
 
 // maxDraining bounds the deleted endpoints whose edges stay for what S3 still sends through them. The oldest goes first.
@@ -239,25 +247,6 @@ func (l *Lab) drain(network *topology.Network) (draining []*topology.Endpoint) {
 		}
 	}
 	return draining[max(0, len(draining)-maxDraining):]
-}
-
-// cutInternet marks the route tables of the snapshot in which an endpoint's route is new.
-func cutInternet(s *dataplane.Snapshot, old, now *topology.Network) {
-	fresh := map[string]bool{} // by id of the table
-	for _, v := range now.VPCs {
-		for _, e := range v.Endpoints {
-			before := old.Endpoint(e.ID)
-			for _, t := range e.RouteTables {
-				had := before != nil && slices.ContainsFunc(before.RouteTables, func(b *topology.RouteTable) bool { return b.ID == t.ID })
-				fresh[t.ID] = fresh[t.ID] || !had
-			}
-		}
-	}
-	for _, i := range s.Interfaces {
-		if i.Subnet != nil && fresh[i.Subnet.Node.ID] {
-			i.Subnet.Node.CutInternet = true
-		}
-	}
 }
 
 // Spec returns a copy of the topology as it is now.

@@ -50,6 +50,7 @@ const (
 	verbChange   = "change"   // make a change, or only check it: ChangeResult
 	verbTrace    = "trace"    // answer a probe: probe.Answer
 	verbBatch    = "batch"    // answer many: see Server.batch
+	verbPlan     = "plan"     // foretell a change: whatif.Plan
 	verbEvents   = "events"   // Event, many
 	verbExec     = "exec"     // run a command: Started, then Exited
 	verbDown     = "down"     // end the lab
@@ -62,6 +63,8 @@ type request struct {
 	Change  *Change      `json:"change,omitempty"`
 	DryRun  bool         `json:"dry_run,omitempty"`
 	Probe   *probe.Query `json:"probe,omitempty"`
+	Plan    *Intent      `json:"plan,omitempty"`
+	Limit   int          `json:"limit,omitempty"` // of what plan lists
 	Since   int          `json:"since,omitempty"`
 	Follow  bool         `json:"follow,omitempty"`
 	Exec    *Exec        `json:"exec,omitempty"`
@@ -203,15 +206,8 @@ func (s *Server) answer(c *session, q request) error {
 			return err
 		}
 		return c.send(done)
-	case verbTrace:
-		if q.Probe == nil {
-			return errors.New("trace: no probe")
-		}
-		a, err := s.lab.tracer().Trace(*q.Probe)
-		if err != nil {
-			return err
-		}
-		return c.send(a)
+	case verbTrace, verbPlan:
+		return s.question(c, q)
 	case verbBatch:
 		return s.batch(c)
 	case verbEvents:
@@ -223,6 +219,27 @@ func (s *Server) answer(c *session, q request) error {
 		return c.send(struct{}{})
 	}
 	return fmt.Errorf("unknown verb %q", q.Verb)
+}
+
+// question answers what changes nothing: a probe, or a plan.
+func (s *Server) question(c *session, q request) error {
+	switch {
+	case q.Verb == verbTrace && q.Probe == nil:
+		return errors.New("trace: no probe")
+	case q.Verb == verbTrace:
+		a, err := s.lab.tracer().Trace(*q.Probe)
+		if err != nil {
+			return err
+		}
+		return c.send(a)
+	case q.Plan == nil:
+		return errors.New("plan: nothing to plan")
+	}
+	p, err := s.lab.Plan(*q.Plan, q.Limit)
+	if err != nil {
+		return err
+	}
+	return c.send(p)
 }
 
 // events sends the events from number since on; with follow, also those to come, until the client or the lab ends.
@@ -254,13 +271,13 @@ type ChangeResult struct {
 	ChangeID    string    `json:"ChangeId"`
 	CommittedAt time.Time `json:"CommittedAt"`
 	DryRun      bool      `json:"DryRun"`
-	Flows       []Event   `json:"Flows"` // what the change did to open flows, first drop first
+	Flows       []Event   `json:"Flows"` // what the change did, or would do, to open flows, first drop first
 }
 
 func (l *Lab) change(c Change, dryRun bool) (*ChangeResult, error) {
 	if dryRun {
-		_, _, err := c.On(l.Spec())
-		return &ChangeResult{DryRun: true, Flows: []Event{}}, err
+		flows, err := l.foretell(c)
+		return &ChangeResult{DryRun: true, Flows: flows}, err
 	}
 	done, err := l.Change(c)
 	if err != nil {

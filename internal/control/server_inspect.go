@@ -8,6 +8,7 @@ import (
 	"vpcsim/dataplane"
 	"vpcsim/dataplane/conntrack"
 	"vpcsim/dataplane/drop"
+	"vpcsim/dataplane/packet"
 )
 
 // Flows is the flow table: the object that `vpcsim inspect flows -o json` prints.
@@ -52,7 +53,7 @@ func (l *Lab) flows() *Flows {
 
 func (l *Lab) flowView(i *dataplane.Interface, t conntrack.Tuple, f conntrack.Flow) FlowView {
 	view := FlowView{
-		NetworkInterfaceID: i.ID, Instance: i.Name, Protocol: protocolName(int(t.Protocol)), Local: t.Local.String(), Remote: t.Remote.String(),
+		NetworkInterfaceID: i.ID, Instance: i.Name, Protocol: packet.ProtocolName(int(t.Protocol)), Local: t.Local.String(), Remote: t.Remote.String(),
 		Direction: "ingress", Path: f.Path.String(), State: f.State.String(), Cut: f.Cut != drop.None, Untracked: f.Tracking != conntrack.Tracked, Opened: l.wall(f.Opened), LastSeen: l.wall(f.LastSeen),
 	}
 	if f.Outbound {

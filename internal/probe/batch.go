@@ -4,10 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 
 	"vpcsim/topology"
 )
@@ -45,51 +48,99 @@ type lineError struct {
 }
 
 // Batch reads questions, a JSON object per line, and writes an answer for each, in order: an [Answer], or {"id","line","error"} for
-// a line that gets none. It returns how many got none. Answers are written together, but all of them before it waits for more
-// questions. An error is of reading or writing, and names the line that it came to.
+// a line that gets none. It returns how many got none. All questions that are there are asked together, on all processors, and
+// are answered before it waits for more; ask must be safe for many goroutines. An error is of reading or writing, and names the
+// line that it came to.
 func Batch(in io.Reader, out io.Writer, ask func(Query) (*Answer, error)) (unanswered int, err error) {
-	answers := bufio.NewWriterSize(out, 64<<10)
-	encoder := json.NewEncoder(answers)
-	encoder.SetEscapeHTML(false) // arrows stay arrows
-	lines := bufio.NewScanner(flushing{in, answers})
+	b := &batch{in: in, out: out, ask: ask, shares: make([]share, runtime.GOMAXPROCS(0))}
+	lines := bufio.NewScanner(b)
 	lines.Buffer(make([]byte, 0, 64<<10), maxLine)
 	number := 0
 	for lines.Scan() {
 		number++
-		line := bytes.TrimSpace(lines.Bytes())
-		if len(line) == 0 {
-			continue
+		if line := bytes.TrimSpace(lines.Bytes()); len(line) > 0 {
+			b.lines = append(b.lines, numbered{number, bytes.Clone(line)})
 		}
-		q, err := ParseQuery(line)
+	}
+	if err := lines.Err(); err != nil {
+		return b.unanswered, fmt.Errorf("line %d: %w", number+1, err)
+	}
+	return b.unanswered, b.flush()
+}
+
+// batch is a batch under way. As a reader it is the input that answers what it has been asked before it may have to wait.
+type batch struct {
+	in         io.Reader
+	out        io.Writer
+	ask        func(Query) (*Answer, error)
+	lines      []numbered // not yet answered
+	shares     []share    // used again and again
+	unanswered int
+}
+
+// numbered is a line with its number, from 1.
+type numbered struct {
+	number int
+	text   []byte
+}
+
+func (b *batch) Read(p []byte) (int, error) {
+	if err := b.flush(); err != nil {
+		return 0, err
+	}
+	return b.in.Read(p)
+}
+
+// flush answers the lines, a share of them on each processor.
+func (b *batch) flush() error {
+	lines := b.lines
+	b.lines = b.lines[:0]
+	if len(lines) == 0 {
+		return nil
+	}
+	var answered sync.WaitGroup
+	for n := range b.shares {
+		mine := lines[n*len(lines)/len(b.shares) : (n+1)*len(lines)/len(b.shares)]
+		answered.Go(func() { b.shares[n].answer(mine, b.ask) })
+	}
+	answered.Wait()
+	for n := range b.shares {
+		s := &b.shares[n]
+		b.unanswered += s.unanswered
+		if s.err != nil {
+			return s.err
+		}
+		if _, err := b.out.Write(s.text.Bytes()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// share is the answers to some of the lines.
+type share struct {
+	text       bytes.Buffer
+	unanswered int
+	err        error
+}
+
+func (s *share) answer(lines []numbered, ask func(Query) (*Answer, error)) {
+	s.text.Reset()
+	s.unanswered = 0
+	encoder := json.NewEncoder(&s.text)
+	encoder.SetEscapeHTML(false) // arrows stay arrows
+	for _, line := range lines {
+		q, err := ParseQuery(line.text)
 		var a *Answer
 		if err == nil {
 			a, err = ask(q)
 		}
-		if err != nil {
-			unanswered++
-			err = encoder.Encode(lineError{q.ID, number, err.Error()})
-		} else {
+		if err == nil {
 			err = encoder.Encode(a)
+		} else {
+			s.unanswered++
+			err = encoder.Encode(lineError{q.ID, line.number, err.Error()})
 		}
-		if err != nil {
-			return unanswered, err
-		}
+		s.err = errors.Join(s.err, err)
 	}
-	if err := lines.Err(); err != nil {
-		return unanswered, fmt.Errorf("line %d: %w", number+1, err)
-	}
-	return unanswered, answers.Flush()
-}
-
-// flushing is a reader that has what was written delivered before it may have to wait.
-type flushing struct {
-	io.Reader
-	out *bufio.Writer
-}
-
-func (f flushing) Read(b []byte) (int, error) {
-	if err := f.out.Flush(); err != nil {
-		return 0, err
-	}
-	return f.Reader.Read(b)
 }

@@ -1,8 +1,7 @@
 // Package prober is the program that a survey runs in every instance: it listens on TCP ports, and pings and connects to whom it
 // is told to, many at a time. It is a program with sockets and does not know that its network is simulated.
 //
-// It is our own executable, run again with a [Spec] in JSON as its argument, and talks in lines of JSON: a [Ready] comes first;
-// then, for every [Round] that goes in, a list of sightings comes out, in the order of its questions. When its input ends
+// It is our own executable, run again, and talks in lines of JSON: a [Spec] goes in first, and a [Ready] comes out; then, for every [Round] that goes in, a list of sightings comes out, in the order of its questions. When its input ends
 // it closes what it has open, and ends.
 package prober
 
@@ -65,22 +64,18 @@ type Sighting struct {
 	Error string `json:"error,omitempty"`
 }
 
-// Main runs the program that args[0], a Spec in JSON, describes. It returns the exit code: 0 when its input has ended, 2 for input
-// that it cannot use, which is told on errs.
-func Main(args []string, in io.Reader, out, errs io.Writer) int {
-	if err := run(args, in, out); err != nil {
+// Main runs the program. It returns the exit code: 0 when its input has ended, 2 for input that it cannot use, which is told on errs.
+func Main(in io.Reader, out, errs io.Writer) int {
+	if err := run(json.NewDecoder(in), json.NewEncoder(out)); err != nil {
 		fmt.Fprintln(errs, "prober:", err)
 		return 2
 	}
 	return 0
 }
 
-func run(args []string, in io.Reader, out io.Writer) error {
+func run(in *json.Decoder, out *json.Encoder) error {
 	var s Spec
-	if len(args) != 1 {
-		return fmt.Errorf("takes one argument, a description in JSON, not %d", len(args))
-	}
-	if err := json.Unmarshal([]byte(args[0]), &s); err != nil {
+	if err := in.Decode(&s); err != nil {
 		return fmt.Errorf("description: %w", err)
 	}
 	signal.Ignore(unix.SIGHUP, unix.SIGPIPE) // the input ends when whoever asks is gone
@@ -95,19 +90,18 @@ func run(args []string, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	answers := json.NewEncoder(out)
-	if err := answers.Encode(ready); err != nil {
+	if err := out.Encode(ready); err != nil {
 		return err
 	}
-	for rounds := json.NewDecoder(in); ; {
+	for {
 		var r Round
-		switch err := rounds.Decode(&r); {
+		switch err := in.Decode(&r); {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
 			return fmt.Errorf("questions: %w", err)
 		}
-		if err := answers.Encode(r.ask()); err != nil {
+		if err := out.Encode(r.ask()); err != nil {
 			return err
 		}
 	}

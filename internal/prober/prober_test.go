@@ -24,7 +24,7 @@ import (
 // TestMain makes the test binary a stand-in for our executable: run with the verb, it is the prober.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "prober" {
-		os.Exit(Main(os.Args[2:], os.Stdin, os.Stdout, os.Stderr))
+		os.Exit(Main(os.Stdin, os.Stdout, os.Stderr))
 	}
 	nstest.Main(m)
 }
@@ -57,9 +57,7 @@ func (r *running) start(t *testing.T, s Spec) *running {
 	t.Helper()
 	exe, err := os.Executable()
 	require.NoError(t, err)
-	spec, err := json.Marshal(s)
-	require.NoError(t, err)
-	n := &running{ns: r.ns, cmd: exec.Command(exe, "prober", string(spec))}
+	n := &running{ns: r.ns, cmd: exec.Command(exe, "prober")}
 	n.cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
 	n.cmd.Stderr = os.Stderr
 	n.in, err = n.cmd.StdinPipe()
@@ -68,6 +66,7 @@ func (r *running) start(t *testing.T, s Spec) *running {
 	require.NoError(t, err)
 	n.out = json.NewDecoder(out)
 	require.NoError(t, n.ns.Start(n.cmd))
+	require.NoError(t, json.NewEncoder(n.in).Encode(s))
 	t.Cleanup(func() { _ = n.cmd.Process.Kill() })
 	return n
 }
@@ -171,19 +170,19 @@ func TestNeighboursAreKnownMeanwhile(t *testing.T) {
 }
 
 func TestWhatItCannotUse(t *testing.T) {
-	for want, args := range map[string][]string{
-		"one argument":      {},
-		"description":       {"{"},
-		`MAC address is ""`: {`{"neighbours":[{"address":"10.0.0.1"}]}`},
-		"questions":         {"{}"},
+	for in, want := range map[string]string{
+		"":         "description: EOF",
+		"nonsense": "description: invalid character",
+		`{"neighbours":[{"address":"10.0.0.1"}]}`: `MAC address is ""`,
+		"{} nonsense": "questions: invalid character",
 	} {
 		var errs bytes.Buffer
-		code := Main(args, strings.NewReader("nonsense"), io.Discard, &errs)
+		code := Main(strings.NewReader(in), io.Discard, &errs)
 		if code != 2 || !strings.Contains(errs.String(), want) {
-			t.Errorf("%q: got %d and %q", args, code, errs.String())
+			t.Errorf("%q: got %d and %q", in, code, errs.String())
 		}
 	}
-	if code := Main([]string{`{"listen":[]}`}, strings.NewReader(""), io.Discard, io.Discard); code != 0 {
+	if code := Main(strings.NewReader("{}"), io.Discard, io.Discard); code != 0 {
 		t.Errorf("without questions: got %d", code)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"syscall"
 	"time"
 
 	"vpcsim/internal/control"
@@ -33,15 +34,16 @@ func hire(ctx context.Context, lab control.Client, s *survey, o Options) (all cr
 		if t.service {
 			continue
 		}
-		spec, err := json.Marshal(prober.Spec{Listen: o.Ports, Neighbours: neighbours[t.name]})
-		if err != nil {
-			return all, err
-		}
-		m, err := start(ctx, lab, t.name, string(spec), o)
+		m, err := start(ctx, lab, t.name, o)
 		if err != nil {
 			return all, fmt.Errorf("prober in %s: %w", t.name, err)
 		}
 		all[t.name] = m
+	}
+	for _, t := range s.targets {
+		if m := all[t.name]; m != nil {
+			err = errors.Join(err, m.brief(prober.Spec{Listen: o.Ports, Neighbours: neighbours[t.name]}))
+		}
 	}
 	for _, m := range all {
 		var ready prober.Ready
@@ -51,7 +53,7 @@ func hire(ctx context.Context, lab control.Client, s *survey, o Options) (all cr
 }
 
 // start starts a prober, and does not wait for it.
-func start(ctx context.Context, lab control.Client, name, spec string, o Options) (*member, error) {
+func start(ctx context.Context, lab control.Client, name string, o Options) (*member, error) {
 	farIn, in, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -61,7 +63,7 @@ func start(ctx context.Context, lab control.Client, name, spec string, o Options
 		return nil, errors.Join(err, farIn.Close(), in.Close())
 	}
 	m := &member{name: name, in: in, out: out, answers: json.NewDecoder(out), ended: make(chan error, 1)}
-	e := control.Exec{Instance: name, Path: o.Executable, Args: []string{o.Executable, "prober", spec}, Env: o.Env, Dir: "/"}
+	e := control.Exec{Instance: name, Path: o.Executable, Args: []string{o.Executable, "prober"}, Env: o.Env, Dir: "/"}
 	go func() {
 		code, err := lab.Exec(ctx, e, [3]*os.File{farIn, farOut, os.Stderr}, nil)
 		if err == nil && code != 0 {
@@ -71,6 +73,15 @@ func start(ctx context.Context, lab control.Client, name, spec string, o Options
 		m.ended <- err
 	}()
 	return m, nil
+}
+
+// brief tells a prober what to do from the start. One that has ended already tells why when it is listened to.
+func (m *member) brief(s prober.Spec) error {
+	err := json.NewEncoder(m.in).Encode(s)
+	if errors.Is(err, syscall.EPIPE) {
+		return nil
+	}
+	return err
 }
 
 // receive reads what a prober says next. If it says nothing any more, the error is how it ended.

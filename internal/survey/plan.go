@@ -61,9 +61,12 @@ func newSurvey(d *control.Description, o Options) *survey {
 func services(d *control.Description) (all []target) {
 	for _, eni := range d.Interfaces {
 		if eni.InterfaceType == "vpc_endpoint" { // behind others there is nobody
+			name := cmp.Or(eni.Name, eni.NetworkInterfaceID)
+			if slices.ContainsFunc(all, func(t target) bool { return t.name == name }) {
+				name = eni.NetworkInterfaceID // another VPC has one of that name, too
+			}
 			all = append(all, target{
-				name: cmp.Or(eni.Name, eni.NetworkInterfaceID), address: eni.PrivateIPAddress, enis: []string{eni.NetworkInterfaceID},
-				service: true, subnet: eni.SubnetID, mac: eni.MacAddress,
+				name: name, address: eni.PrivateIPAddress, enis: []string{eni.NetworkInterfaceID}, service: true, subnet: eni.SubnetID, mac: eni.MacAddress,
 			})
 		}
 	}

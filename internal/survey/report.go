@@ -16,7 +16,6 @@ type Report struct {
 	Agree    int        `json:"agree"`
 	Differ   int        `json:"differ"`
 	Findings []*Finding `json:"findings"` // by row, column and what was asked
-
 }
 
 // report judges all findings.

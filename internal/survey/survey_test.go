@@ -20,7 +20,7 @@ import (
 // TestMain makes the test binary a stand-in for our executable: run with the verb, it is the prober.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "prober" {
-		os.Exit(prober.Main(os.Args[2:], os.Stdin, os.Stdout, os.Stderr))
+		os.Exit(prober.Main(os.Stdin, os.Stdout, os.Stderr))
 	}
 	nstest.Main(m)
 }
@@ -220,6 +220,18 @@ func TestManyNeighboursAreTold(t *testing.T) {
 	require.Len(t, all, 40)
 	require.Len(t, all["0"], 39)
 	require.Equal(t, "10.0.1.5 02:00:00:00:00:01 eth0", fmt.Sprint(all["0"][0].Address, " ", all["0"][0].MAC, " ", all["0"][0].Device))
+}
+
+func TestColumnsHaveNamesOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	eni := func(id, name string) control.InterfaceView {
+		return control.InterfaceView{NetworkInterfaceID: id, Name: name, InterfaceType: "vpc_endpoint"}
+	}
+	d := &control.Description{
+		Interfaces:  []control.InterfaceView{eni("eni-1", "ssm"), eni("eni-2", "ssm"), {NetworkInterfaceID: "eni-3", Name: "nlb", InterfaceType: "network_load_balancer"}},
+		PrefixLists: []control.PrefixListView{{PrefixListName: "com.amazonaws.eu-west-1.s3", OwnerID: "AWS", Cidrs: []string{"52.218.0.0/17"}}, {PrefixListName: "own.s3", OwnerID: "self", Cidrs: []string{"10.0.0.0/8"}}},
+	}
+	require.Equal(t, []string{"ssm", "eni-2", "s3.eu-west-1"}, newSurvey(d, Options{ICMP: true}).report(Options{ICMP: true}).To)
 }
 
 func TestSourcesAreApart(t *testing.T) {

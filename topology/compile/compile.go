@@ -73,7 +73,7 @@ type compiler struct {
 	transits   map[transitView]*dataplane.Node
 
 	acls    map[*topology.NetworkACL]*filter.NetworkACL
-	rules   map[*topology.SecurityGroup]*rules
+	single  map[*topology.SecurityGroup]*filter.SecurityGroups
 	groups  map[string]*filter.SecurityGroups // by the ids of the groups
 	members map[*topology.SecurityGroup][]netip.Prefix
 }
@@ -93,7 +93,7 @@ func newCompiler(n *topology.Network, old *State) *compiler {
 		transits:   map[transitView]*dataplane.Node{},
 
 		acls:    map[*topology.NetworkACL]*filter.NetworkACL{},
-		rules:   map[*topology.SecurityGroup]*rules{},
+		single:  map[*topology.SecurityGroup]*filter.SecurityGroups{},
 		groups:  map[string]*filter.SecurityGroups{},
 		members: map[*topology.SecurityGroup][]netip.Prefix{},
 	}

@@ -178,7 +178,7 @@ func TestRulesOf(t *testing.T) {
 		if g.Name != "web" {
 			continue
 		}
-		r := c.groupRules(g).ingress
+		r := c.rulesOf(g.ID, "ingress", g.Ingress)
 		require.Len(t, r, 1)
 		require.Equal(t, g.ID+"[ingress 0]", r[0].ID)
 		require.ElementsMatch(t, prefixes("10.0.4.10/32", "10.0.4.11/32", "10.0.1.10/32", "2001:db8:1:1::10/128", "10.0.3.10/32"), r[0].Peers)
@@ -224,4 +224,29 @@ func region(vpcs int) string {
 		fmt.Fprintf(&attachments, "      v%d: {vpc: v%d, subnets: [v%d-s0]}\n", v, v, v)
 	}
 	return b.String() + "transit_gateways:\n  tgw:\n    attachments:\n" + attachments.String()
+}
+
+// TestRouteTablesAreThoseOfTheSnapshot: what is compiled for reading says the same as what packets are looked up in.
+func TestRouteTablesAreThoseOfTheSnapshot(t *testing.T) {
+	n := resolve(t, everything)
+	s, _, err := Snapshot(n, nil)
+	require.NoError(t, err)
+	dataplane.Prepare(s)
+	tables, err := RouteTables(n)
+	require.NoError(t, err)
+	for _, v := range n.VPCs {
+		for _, table := range v.RouteTables {
+			require.Contains(t, tables, table.ID, table.Name)
+		}
+	}
+	for _, name := range []string{"one", "appliance"} {
+		node := interfaceOf(t, n, s, name).Subnet.Node
+		want, got := node.Routes.Entries(), tables[node.ID].Entries()
+		require.Len(t, got, len(want))
+		for k, e := range want {
+			if got[k].Prefix != e.Prefix || got[k].Value.Target != e.Value.Target || got[k].Value.Drop != e.Value.Drop || got[k].Value.PrefixList != e.Value.PrefixList {
+				t.Errorf("%s, route %d: %+v, want %+v", name, k, got[k].Value, e.Value)
+			}
+		}
+	}
 }

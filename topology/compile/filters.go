@@ -13,9 +13,6 @@ import (
 // everywhere is every address of both families.
 var everywhere = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
 
-// rules are the compiled rules of one security group.
-type rules struct{ ingress, egress []filter.Rule }
-
 // membersOf returns what a group stands for as the other side of a rule: the private addresses of its network interfaces
 // (aws-semantics 6.1).
 func (c *compiler) membersOf(g *topology.SecurityGroup) []netip.Prefix {
@@ -40,23 +37,23 @@ func (c *compiler) securityGroups(groups []*topology.SecurityGroup) *filter.Secu
 	if shared := c.groups[ids.String()]; shared != nil {
 		return shared
 	}
-	var union rules
+	var each []*filter.SecurityGroups
 	for _, g := range groups {
-		r := c.groupRules(g)
-		union.ingress, union.egress = append(union.ingress, r.ingress...), append(union.egress, r.egress...)
+		each = append(each, c.securityGroup(g))
 	}
-	compiled := filter.NewSecurityGroups(union.ingress, union.egress)
+	compiled := filter.Union(each)
 	c.groups[ids.String()] = compiled
 	return compiled
 }
 
-func (c *compiler) groupRules(g *topology.SecurityGroup) *rules {
-	r := c.rules[g]
-	if r == nil {
-		r = &rules{c.rulesOf(g.ID, "ingress", g.Ingress), c.rulesOf(g.ID, "egress", g.Egress)}
-		c.rules[g] = r
+// securityGroup compiles one group, once for all sets that it is in.
+func (c *compiler) securityGroup(g *topology.SecurityGroup) *filter.SecurityGroups {
+	compiled := c.single[g]
+	if compiled == nil {
+		compiled = filter.NewSecurityGroups(c.rulesOf(g.ID, "ingress", g.Ingress), c.rulesOf(g.ID, "egress", g.Egress))
+		c.single[g] = compiled
 	}
-	return r
+	return compiled
 }
 
 // rulesOf compiles one direction of a group. The rules' IDs count as the file's error messages do, from 0.
