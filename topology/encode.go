@@ -18,7 +18,8 @@ func (s *Spec) YAML() ([]byte, error) {
 	var out bytes.Buffer
 	e := yaml.NewEncoder(&out)
 	e.SetIndent(2)
-	if err := e.Encode(nodeOf(reflect.ValueOf(*s))); err != nil {
+	w := writer{fields: map[reflect.Type][]field{}}
+	if err := e.Encode(w.node(reflect.ValueOf(*s))); err != nil {
 		return nil, err
 	}
 	if err := e.Close(); err != nil {
@@ -27,17 +28,22 @@ func (s *Spec) YAML() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// nodeOf returns a value as a YAML tree. Nil is what was left out; an empty list or mapping was written and stays.
-func nodeOf(v reflect.Value) *yaml.Node {
+// writer turns values into YAML trees.
+type writer struct {
+	fields map[reflect.Type][]field // of the structs met so far
+}
+
+// node returns a value as a YAML tree. Nil is what was left out; an empty list or mapping was written and stays.
+func (w *writer) node(v reflect.Value) *yaml.Node {
 	if v.Type() == durationType {
 		return textNode(time.Duration(v.Int()).String())
 	}
 	switch v.Kind() {
 	case reflect.Struct:
 		n := &yaml.Node{Kind: yaml.MappingNode}
-		for _, f := range fieldsOf(v.Type()) {
+		for _, f := range w.fieldsOf(v.Type()) {
 			if at := v.FieldByIndex(f.index); !at.IsZero() {
-				n.Content = append(n.Content, textNode(f.name), nodeOf(at))
+				n.Content = append(n.Content, textNode(f.name), w.node(at))
 			}
 		}
 		return flowIfEmpty(n)
@@ -46,24 +52,31 @@ func nodeOf(v reflect.Value) *yaml.Node {
 		keys := v.MapKeys()
 		slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
 		for _, k := range keys {
-			n.Content = append(n.Content, textNode(k.String()), nodeOf(v.MapIndex(k)))
+			n.Content = append(n.Content, textNode(k.String()), w.node(v.MapIndex(k)))
 		}
 		return flowIfEmpty(n)
 	case reflect.Slice:
 		n := &yaml.Node{Kind: yaml.SequenceNode}
 		for i := range v.Len() {
-			n.Content = append(n.Content, nodeOf(v.Index(i)))
+			n.Content = append(n.Content, w.node(v.Index(i)))
 		}
 		return flowIfEmpty(n)
 	case reflect.Pointer, reflect.Interface:
 		if v.IsNil() {
 			return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: "null"}
 		}
-		return nodeOf(v.Elem())
+		return w.node(v.Elem())
 	case reflect.String:
 		return textNode(v.String())
 	}
 	return plainNode(v)
+}
+
+func (w *writer) fieldsOf(t reflect.Type) []field {
+	if _, ok := w.fields[t]; !ok {
+		w.fields[t] = fieldsOf(t)
+	}
+	return w.fields[t]
 }
 
 // plainNode returns a boolean or number.

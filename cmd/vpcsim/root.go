@@ -36,6 +36,8 @@ Check       validate FILE          every error of a file, with its line
             probe                  who reaches whom, by real packets and by trace
             plan --endpoint s3     what a change would do to live connections
             schema                 JSON schema of the files
+Account     import aws DIR -o FILE a topology from a real account; import terraform plan.json
+            collect                the script that gathers its dump, read-only
 Standing    up [FILE] | down       start and end a lab
 labs        exec INSTANCE -- CMD   run a command in an instance; shell INSTANCE for a shell
             inspect [WHAT]         the state now: vpcs routes sg acl nat endpoints flows …
@@ -121,7 +123,7 @@ func (a *app) root() *cobra.Command {
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "more progress on standard error")
 	flags.DurationVar(&a.timeout, "timeout", 0, "give up after this long, for example 30s")
 	root.AddCommand(a.demo(), a.run(), a.validate(), a.trace(), a.probe(), a.plan(), a.schema(), a.up(), a.down(), a.exec(), a.shell(), a.inspect(),
-		a.endpoint(), a.route(), a.events(), a.doctor(), a.version(), a.workload(), a.prober())
+		a.endpoint(), a.route(), a.events(), a.imports(), a.collect(), a.doctor(), a.version(), a.workload(), a.prober())
 	return root
 }
 

@@ -47,6 +47,7 @@ var graph = []rule{
 		},
 		"the one place that sees the user's words and the data plane at once",
 	},
+	{"topology/awsimport", []string{"topology"}, "what AWS's tools print, in the user's words; knows nothing of packets either"},
 	{"topology/host", []string{"dataplane/port", "dataplane/port/tap"}, "namespaces and processes; says what the machine can't as ports do"},
 
 	{"internal/probe", []string{"dataplane", "dataplane/drop", "dataplane/packet", "topology", "topology/compile"}, "a question in words, answered by Forward"},
@@ -78,7 +79,7 @@ var graph = []rule{
 		"cmd/vpcsim", []string{
 			"dataplane", "dataplane/capture", "dataplane/flowlog", "dataplane/port",
 			"internal/control", "internal/monotonic", "internal/probe", "internal/prober", "internal/scenario", "internal/survey", "internal/whatif",
-			"internal/workload", "topology", "topology/host",
+			"internal/workload", "topology", "topology/awsimport", "topology/host",
 		},
 		"flags in, text out",
 	},
