@@ -39,7 +39,8 @@ var graph = []rule{
 		"endpoint", []string{"dataplane/drop", "dataplane/packet", "routing"},
 		"a gateway too; whether a source lies in its prefix list is a longest-prefix match",
 	},
-	{"endpoint/s3", []string{"endpoint", "internal/monotonic"}, "a service: sockets and HTTP, no packets"},
+	{"endpoint/policy", nil, "a language: documents and requests in, decisions out; others could import it"},
+	{"endpoint/s3", []string{"endpoint", "endpoint/policy", "internal/monotonic"}, "a service: sockets and HTTP, no packets"},
 
 	{
 		"topology/compile", []string{

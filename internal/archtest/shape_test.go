@@ -205,7 +205,7 @@ func local(f file, id *ast.Ident) bool {
 
 // timeless are the packages that get the time from outside, so that tests can be its master.
 var timeless = []string{
-	"dataplane", "dataplane/conntrack", "dataplane/drop", "dataplane/packet", "endpoint", "nat", "routing", "topology", "topology/compile",
+	"dataplane", "dataplane/conntrack", "dataplane/drop", "dataplane/packet", "endpoint", "endpoint/policy", "nat", "routing", "topology", "topology/compile",
 }
 
 func TestTimeComesFromOutside(t *testing.T) {
