@@ -78,8 +78,8 @@ func summary(n *topology.Network) string {
 			p("  %s/%s %d %q", bucket.Name, o.Key, o.Size, o.Content)
 		}
 	}
-	for _, name := range n.S3.Names {
-		p("  %s %v", name.Name, name.Addresses)
+	for _, region := range n.S3.Regions {
+		p("  %s %v", region.Name, region.Addresses)
 	}
 	return b.String()
 }
@@ -89,6 +89,7 @@ func summarizeVPC(p func(string, ...any), v *topology.VPC) {
 	if igw := v.InternetGateway; igw != nil {
 		p("  igw %s %s", igw.Name, igw.ID)
 	}
+	summarizeNames(p, v)
 	summarizeGateways(p, v)
 	for _, s := range v.Subnets {
 		p("  subnet %s %s %s %s table=%s explicit=%v%s%s", s.Name, s.ID, s.CIDR, s.AZ, s.RouteTable.Name, s.Explicit,

@@ -44,7 +44,21 @@ type VPC struct {
 	Instances       []*Instance
 	// NetworkInterfaces are those without an instance: of load balancers, interface endpoints and other services.
 	NetworkInterfaces []*NetworkInterface
+
+	DNSSupport   bool // it has a resolver
+	DNSHostnames bool // its instances have DNS names; only with DNSSupport
+	DHCPOptions  DHCPOptions
 }
+
+// DHCPOptions is what instances of a VPC learn by DHCP about names.
+type DHCPOptions struct {
+	DomainName  string       // empty for the region's own
+	NameServers []netip.Addr // empty for the VPC's own resolver
+}
+
+// Resolver returns the address of the VPC's resolver besides the link-local ones: the base of the primary CIDR plus two, reserved
+// whether or not there is a resolver (aws-semantics 8.1: vpc-dns).
+func (v *VPC) Resolver() netip.Addr { return v.CIDRs[0].Addr().Next().Next() }
 
 // AllCIDRs returns the VPC's CIDRs of both IP versions, the primary first.
 func (v *VPC) AllCIDRs() []netip.Prefix {
@@ -162,6 +176,12 @@ type Instance struct {
 	ID         string // i-…
 	VPC        *VPC
 	Interfaces []*NetworkInterface // the primary first
+
+	Role           string // whose credentials its metadata has; empty for none
+	RequiresTokens bool   // it answers IMDSv2 only
+	MetadataTags   bool   // its Name tag is in its metadata
+	Type           string // for example t3.micro
+	ImageID        string // ami-…
 }
 
 // NetworkInterface is one elastic network interface: an instance's, or one that some service of AWS has.
@@ -314,10 +334,15 @@ type S3 struct {
 	// (aws-semantics 2.3): an address can be S3's and still not be routed to the endpoint.
 	CIDRs   []netip.Prefix
 	Buckets []*Bucket
-	// Names are the host names of the service with the addresses they resolve to, the same before and after an endpoint
-	// exists (aws-semantics 10). Addresses lie inside the region's S3 prefix list; a region without a known list has no names.
-	// Buckets are the file's region's.
-	Names []HostName
+	// Regions are those that the service is known in, by name. Buckets are the file's region's.
+	Regions []S3Region
+}
+
+// S3Region is the S3 of a region. Its names resolve to Addresses, which lie inside its prefix list, the same before and after an
+// endpoint exists (aws-semantics 10). A region whose list nobody knows has none.
+type S3Region struct {
+	Name      string // us-east-1
+	Addresses []netip.Addr
 }
 
 // Bucket is one bucket.
@@ -331,10 +356,4 @@ type Object struct {
 	Key     string
 	Content []byte
 	Size    int64
-}
-
-// HostName is a name and its IPv4 addresses.
-type HostName struct {
-	Name      string
-	Addresses []netip.Addr
 }

@@ -3,7 +3,6 @@ package topology_test
 import (
 	"net/netip"
 	"slices"
-	"strings"
 	"testing"
 
 	"vpcsim/topology"
@@ -49,15 +48,15 @@ func TestS3NamesResolveInsideThePrefixListAndTheServiceOwnsThem(t *testing.T) {
 			n := network(t, "region: "+region+"\npreset: "+string(preset)+
 				"\nvpcs: {a: {cidr: 10.0.0.0/16}}\ns3: {buckets: {photos: {}}}\nprefix_lists: {s3: {entries: [192.0.2.0/24]}}")
 			list := topology.ManagedPrefixLists(region, preset)[0].Entries
-			if want := map[bool]int{true: 5, false: 3}[region == "us-east-1"]; len(n.S3.Names) != want {
-				t.Errorf("%s: got %v, want %d names", region, n.S3.Names, want)
+			if len(n.S3.Regions) != 1 {
+				t.Errorf("got %v, want %s alone", n.S3.Regions, region)
 			}
-			for _, name := range n.S3.Names {
-				if !strings.HasSuffix(name.Name, ".amazonaws.com") || len(name.Addresses) != 3 {
-					t.Errorf("got %+v", name)
+			for _, r := range n.S3.Regions {
+				if r.Name != region || len(r.Addresses) != 8 {
+					t.Errorf("got %+v", r)
 				}
 				var used []netip.Prefix
-				for _, a := range name.Addresses {
+				for _, a := range r.Addresses {
 					i := slices.IndexFunc(list, func(p netip.Prefix) bool { return p.Contains(a) })
 					if i < 0 || !covered(a, n.S3.CIDRs) || a.As4()[3] == 0 || a.As4()[3] == 255 {
 						t.Fatalf("%s %s: %s is not S3's", region, preset, a)
@@ -65,7 +64,7 @@ func TestS3NamesResolveInsideThePrefixListAndTheServiceOwnsThem(t *testing.T) {
 					used = append(used, list[i])
 				}
 				slices.SortFunc(used, netip.Prefix.Compare)
-				if want := min(3, len(list)); len(slices.Compact(used)) != want {
+				if want := min(8, len(list)); len(slices.Compact(used)) != want {
 					t.Errorf("%s %s: addresses lie in %v, want %d different CIDRs", region, preset, used, want)
 				}
 			}

@@ -23,6 +23,7 @@ func (b *vpcBuilder) instances() {
 			}
 			instance.Interfaces = append(instance.Interfaces, eni)
 		}
+		b.metadata(instance, path, b.spec.Instances[name].MetadataSpec)
 		b.sameZone(instance, paths)
 		b.vpc.Instances = append(b.vpc.Instances, instance)
 	}

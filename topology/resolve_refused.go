@@ -14,6 +14,10 @@ func (r *resolver) refuse() {
 	}
 	for _, name := range sortedKeys(r.spec.VPCs) {
 		path, spec := join("vpcs", name), r.spec.VPCs[name]
+		for _, instance := range sortedKeys(spec.Instances) {
+			no(join(join(join(path, "instances"), instance), "role"), spec.Instances[instance].Role != "",
+				"roles have no credentials in this version; remove it")
+		}
 		for _, endpoint := range sortedKeys(spec.Endpoints) {
 			no(join(join(join(path, "endpoints"), endpoint), "policy"), spec.Endpoints[endpoint].Policy != nil,
 				"endpoint policies are not enforced by this version; remove it (without it every request is allowed)")

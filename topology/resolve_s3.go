@@ -13,7 +13,7 @@ import (
 	"unicode/utf8"
 )
 
-// s3 resolves the S3 service of the region: its addresses, buckets and names.
+// s3 resolves the S3 service: its addresses and buckets.
 func (r *resolver) s3() {
 	r.net.S3 = &S3{CIDRs: r.s3CIDRs()}
 	for _, name := range sortedKeys(r.spec.S3.Buckets) {
@@ -21,12 +21,12 @@ func (r *resolver) s3() {
 	}
 	for _, region := range r.spec.regions() {
 		if addresses := r.s3AddressesOf(region); addresses != nil {
-			r.s3Names(region, addresses)
+			r.net.S3.Regions = append(r.net.S3.Regions, S3Region{region, addresses})
 		} else if region == r.net.Region && isRegion(region) && len(r.spec.S3.Buckets) > 0 {
 			r.errorf("s3.buckets", "nobody could reach them: %s", r.unknownS3(region))
 		}
 	}
-	slices.SortFunc(r.net.S3.Names, func(a, b HostName) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(r.net.S3.Regions, func(a, b S3Region) int { return strings.Compare(a.Name, b.Name) })
 }
 
 // s3AddressesOf chooses the addresses of a region's S3 names: of its list as published, or as the file gives it.
@@ -40,28 +40,6 @@ func (r *resolver) s3AddressesOf(region string) []netip.Addr {
 		return s3Addresses(list.Entries)
 	}
 	return nil
-}
-
-// s3Names gives a region's S3 its names (aws-semantics 10): the regional one, its old form with a dash, and the global one, which
-// is N. Virginia's; the regional and the global one with the names of the buckets before them, which are the file's region's.
-func (r *resolver) s3Names(region string, addresses []netip.Addr) {
-	hosts := []string{"s3." + region + ".amazonaws.com"}
-	if region == "us-east-1" {
-		hosts = append(hosts, "s3.amazonaws.com")
-	}
-	r.hostNameOf("s3-"+region+".amazonaws.com", addresses)
-	for _, host := range hosts {
-		r.hostNameOf(host, addresses)
-		for _, bucket := range r.net.S3.Buckets {
-			if region == r.net.Region {
-				r.hostNameOf(bucket.Name+"."+host, addresses)
-			}
-		}
-	}
-}
-
-func (r *resolver) hostNameOf(name string, addresses []netip.Addr) {
-	r.net.S3.Names = append(r.net.S3.Names, HostName{name, addresses})
 }
 
 // s3CIDRs returns what S3 owns: the lists of every preset of all regions and what their lists hold now, without CIDRs inside
@@ -98,7 +76,7 @@ func union(all []netip.Prefix) []netip.Prefix {
 
 // addressesPerName is how many addresses an S3 name resolves to: more than one, because S3 answers rotate over many
 // (aws-semantics 10).
-const addressesPerName = 3
+const addressesPerName = 8
 
 // s3Addresses chooses the addresses that S3 names resolve to: the same in every run, out of the widest CIDRs of the list,
 // a different CIDR for each as long as there are any, and never one that ends in 0 or 255. A list of no CIDR of a /28 or more has

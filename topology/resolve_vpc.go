@@ -98,6 +98,7 @@ func (b *vpcBuilder) itself() {
 	b.cidrs()
 	b.ipv6CIDR()
 	b.internetGateway()
+	b.names()
 }
 
 // cidrs resolves the VPC's CIDRs (aws-semantics 8.1: vpc-cidr-blocks).

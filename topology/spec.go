@@ -44,6 +44,10 @@ type VPCSpec struct {
 
 	NetworkInterfaces map[string]NetworkInterfaceSpec `yaml:"network_interfaces" doc:"network interfaces without an instance, by name: those of load balancers, interface endpoints and other services"`
 	OutsideGateways   []string                        `yaml:"outside_gateways" doc:"names or ids of route targets that the simulator does not follow, for example a virtual private gateway: a route to one wins and drops with UNSUPPORTED_COMPONENT"`
+
+	EnableDNSSupport   *bool           `yaml:"enable_dns_support" doc:"false: the VPC has no resolver (default true)"`
+	EnableDNSHostnames *bool           `yaml:"enable_dns_hostnames" doc:"true: the resolver knows the DNS names of instances, and those with a public IP address have public ones (default false, as of a VPC that is not AWS's default one)"`
+	DHCPOptions        DHCPOptionsSpec `yaml:"dhcp_options" doc:"what instances learn by DHCP; AWS's default set if left out"`
 }
 
 // SubnetSpec is one subnet.
@@ -85,6 +89,7 @@ type InstanceSpec struct {
 	ID            string `yaml:"id" doc:"AWS id, i-…; if left out, the name if it has that form, else one made from it"`
 	InterfaceSpec `yaml:",inline"`
 	Interfaces    []InterfaceSpec `yaml:"interfaces" doc:"network interfaces, if there is more than one; the first is the primary"`
+	MetadataSpec  `yaml:",inline"`
 }
 
 // InterfaceSpec is one network interface.

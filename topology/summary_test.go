@@ -76,3 +76,15 @@ func security(e *topology.NetworkInterface) string {
 		optional(" groups=", len(groups) != 1 || groups[0] != "default", strings.Join(groups, ",")) +
 		optional(" tracking=", e.Tracking != usual, e.Tracking)
 }
+
+// summarizeNames writes what a VPC says of names, where it says something, and of its instances' metadata where they are not the usual.
+func summarizeNames(p func(string, ...any), v *topology.VPC) {
+	if o := v.DHCPOptions; !v.DNSSupport || v.DNSHostnames || o.DomainName != "" || o.NameServers != nil {
+		p("  dns resolver=%s support=%v hostnames=%v domain=%q servers=%v", v.Resolver(), v.DNSSupport, v.DNSHostnames, o.DomainName, o.NameServers)
+	}
+	for _, i := range v.Instances {
+		if i.RequiresTokens || i.MetadataTags || i.Type != "t3.micro" {
+			p("  metadata of %s: %s %s tokens=%v tags=%v", i.Name, i.Type, i.ImageID, i.RequiresTokens, i.MetadataTags)
+		}
+	}
+}

@@ -40,11 +40,13 @@ var graph = []rule{
 		"a gateway too; whether a source lies in its prefix list is a longest-prefix match",
 	},
 	{"endpoint/policy", nil, "a language: documents and requests in, decisions out; others could import it"},
+	{"endpoint/dns", nil, "a service: names and messages; whose they are is the caller's knowledge"},
+	{"endpoint/metadata", nil, "a service: HTTP and what it is told of an instance"},
 	{"endpoint/s3", []string{"endpoint", "endpoint/policy", "internal/monotonic"}, "a service: sockets and HTTP, no packets"},
 
 	{
 		"topology/compile", []string{
-			"dataplane", "dataplane/conntrack", "dataplane/drop", "dataplane/filter", "dataplane/packet", "endpoint", "nat", "routing", "topology",
+			"dataplane", "dataplane/conntrack", "dataplane/drop", "dataplane/filter", "dataplane/packet", "endpoint", "endpoint/dns", "nat", "routing", "topology",
 		},
 		"the one place that sees the user's words and the data plane at once",
 	},
@@ -62,7 +64,7 @@ var graph = []rule{
 	{
 		"internal/control", []string{
 			"dataplane", "dataplane/capture", "dataplane/conntrack", "dataplane/drop", "dataplane/packet", "dataplane/port", "dataplane/port/tap",
-			"endpoint", "endpoint/s3", "internal/monotonic", "internal/whatif", "internal/probe", "nat", "topology", "topology/compile", "topology/host",
+			"endpoint", "endpoint/dns", "endpoint/metadata", "endpoint/s3", "internal/monotonic", "internal/whatif", "internal/probe", "nat", "topology", "topology/compile", "topology/host",
 		},
 		"the one writer: it alone changes a running lab",
 	},
@@ -103,10 +105,10 @@ var modules = []users{
 	{"golang.org/x/term", []string{"cmd/vpcsim"}, "terminals end at cmd"},
 	{"go.yaml.in/yaml/v3", []string{"topology", "cmd/vpcsim"}, "one decoder for all files, and -o yaml"},
 	{
-		"golang.org/x/sys", []string{"cmd/vpcsim", "dataplane/port/tap", "endpoint/s3", "internal/control", "internal/monotonic", "internal/prober", "internal/workload", "topology/host"},
+		"golang.org/x/sys", []string{"cmd/vpcsim", "dataplane/port/tap", "endpoint/metadata", "endpoint/s3", "internal/control", "internal/monotonic", "internal/prober", "internal/workload", "topology/host"},
 		"system calls, where there is a kernel to call",
 	},
-	{"golang.org/x/net", nil, "ICMP from a program's side; ours is in dataplane/packet"},
+	{"golang.org/x/net", []string{"endpoint/dns"}, "DNS messages; in tests also ICMP from a program's side, ours being in dataplane/packet"},
 	{"github.com/stretchr/testify", nil, "require, for the set-up of tests"},
 	{"github.com/rogpeppe/go-internal", nil, "txtar and testscript"},
 	{"github.com/santhosh-tekuri/jsonschema/v6", nil, "judges the published schema"},

@@ -69,12 +69,14 @@ type Lab struct {
 	began   time.Time // wall clock at the monotonic time zero
 	serving sync.WaitGroup
 	state   atomic.Pointer[compile.State] // what outlives snapshots; replaced with mu held
+	known   atomic.Pointer[known]         // what the services of VPCs go by; replaced with mu held
 
 	mu         sync.Mutex
 	spec       *topology.Spec                         // guarded by mu
 	network    *topology.Network                      // guarded by mu
 	nodes      map[string]*node                       // guarded by mu; by id of the instance, host or edge
 	neighbours map[string]*atomic.Pointer[neighbours] // guarded by mu, its values are not; by subnet id
+	files      map[string]*host.Mounts                // guarded by mu; by the contents of the files
 	draining   []*topology.Endpoint                   // guarded by mu; deleted ones whose edges are still there
 	changes    int                                    // guarded by mu
 	at         int64                                  // guarded by mu; monotonic time of the last commit
@@ -92,7 +94,7 @@ func Start(spec *topology.Spec, src *topology.Source, o Options) (*Lab, error) {
 		return nil, err
 	}
 	l := &Lab{
-		Events: newLog(), options: o, spec: spec.Clone(), nodes: map[string]*node{}, neighbours: map[string]*atomic.Pointer[neighbours]{},
+		Events: newLog(), options: o, spec: spec.Clone(), nodes: map[string]*node{}, neighbours: map[string]*atomic.Pointer[neighbours]{}, files: map[string]*host.Mounts{},
 		began: time.Now().Add(-time.Duration(monotonic.Now())),
 	}
 	if l.s3, err = s3.New(storeOf(network)); err != nil {
@@ -101,24 +103,13 @@ func Start(spec *topology.Spec, src *topology.Source, o Options) (*Lab, error) {
 	l.router = dataplane.NewRouter(dataplane.Config{
 		Mode: o.Mode, Now: monotonic.Now, OnFlow: l.onFlow, OnExpire: l.expire, Recorder: o.Recorder,
 	})
-	if err = bindNames(network); err == nil {
-		l.mu.Lock()
-		err = l.enter(network, "initial")
-		l.mu.Unlock()
-	}
+	l.mu.Lock()
+	err = l.enter(network, "initial")
+	l.mu.Unlock()
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
-}
-
-// bindNames gives the lab's processes its own names: S3's in /etc/hosts, and no name server, so that a name that nobody
-// knows fails at once. Resolvers in the VPC are not simulated yet.
-func bindNames(n *topology.Network) error {
-	if err := host.BindFile("/etc/hosts", hostsFile(n)); err != nil {
-		return err
-	}
-	return host.BindFile("/etc/resolv.conf", []byte("# this lab has no name server; see /etc/hosts\n"))
 }
 
 // fail notes an error of a goroutine, for Close to return.
@@ -212,6 +203,7 @@ func (l *Lab) enter(network *topology.Network, change string) error {
 	l.refreshNeighbours(network)
 	state.Configure()
 	l.state.Store(state)
+	l.known.Store(&known{network, compile.NewNames(network)})
 	l.at = l.router.Commit(snapshot)
 	l.network, l.draining = network, draining
 	if err := l.remove(want); err != nil {
@@ -297,6 +289,9 @@ func (l *Lab) Close() error {
 	err := l.router.Close()
 	l.mu.Lock()
 	err = errors.Join(err, l.remove(nil))
+	for _, m := range l.files {
+		err = errors.Join(err, m.Close())
+	}
 	l.mu.Unlock()
 	l.serving.Wait() // every edge is closed, also to a Serve that had yet to begin
 	return errors.Join(append(l.failures, err, l.s3.Close())...)

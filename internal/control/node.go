@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os/exec"
@@ -28,6 +29,7 @@ type node struct {
 	attached []string       // ids of the interfaces that have a port
 	local    []netip.Prefix // what an edge owns by now
 	listener net.Listener   // of an S3 edge or a service; else nil
+	sockets  []io.Closer    // of the services of a VPC
 }
 
 // plan is what a node is to be.
@@ -37,10 +39,13 @@ type plan struct {
 	local    []netip.Prefix   // the addresses that an edge owns
 	origin   *endpoint.Origin // of the connections that an edge accepts; nil unless it is an S3 edge
 	service  bool             // it is what answers behind an interface endpoint
+
+	vpc       string     // id of the VPC that it is part of, as an instance or the edge of the VPC's services
+	linkLocal *linkLocal // of that edge; else nil
 }
 
 // guest says whether the node is an instance or internet host, in which programs run.
-func (p plan) guest() bool { return p.origin == nil && !p.service }
+func (p plan) guest() bool { return p.origin == nil && !p.service && p.linkLocal == nil }
 
 // answers are the TCP ports that the node has a word for; nil if it answers as a kernel does. What listens there or not: to S3's
 // ports 80 and 443 there is an answer (aws-semantics 3.2), to all others of services none.
@@ -108,8 +113,11 @@ func plans(n *topology.Network, draining []*topology.Endpoint) []plan {
 		for _, e := range v.Endpoints {
 			all = append(all, edge(e.ID, "s3 "+e.Name, endpoint.Origin{VPC: v.ID, Endpoint: e.ID}))
 		}
+		if len(v.Instances) > 0 { // else nobody asks
+			all = append(all, linkLocalPlan(v))
+		}
 		for _, i := range v.Instances {
-			p := plan{id: i.ID, name: i.Name}
+			p := plan{id: i.ID, name: i.Name, vpc: v.ID}
 			for _, eni := range i.Interfaces {
 				p.devices = append(p.devices, deviceOf(eni))
 			}
@@ -194,6 +202,8 @@ func (l *Lab) newNode(p plan) (*node, error) {
 		return n, l.serve(n)
 	case p.service:
 		return n, l.answer(n)
+	case p.linkLocal != nil:
+		return n, l.serveLinkLocal(n)
 	}
 	return n, nil
 }
@@ -255,6 +265,9 @@ func (l *Lab) removeNode(n *node) (err error) {
 	if n.listener != nil {
 		_ = n.listener.Close() // ends a Serve that CloseEdge may come too early for
 	}
+	for _, s := range n.sockets {
+		err = errors.Join(err, s.Close())
+	}
 	if n.listener != nil && n.origin != nil {
 		l.s3.CloseEdge(*n.origin)
 	}
@@ -291,6 +304,11 @@ func (l *Lab) refreshNeighbours(n *topology.Network) {
 			}
 		}
 	}
+	for s, all := range bySubnet {
+		if r := s.VPC.Resolver(); s.VPC.DNSSupport && s.CIDR.Contains(r) {
+			all[r] = routerMAC // behind which it is
+		}
+	}
 	for _, eni := range n.NetworkInterfaces() {
 		for _, a := range slices.Concat(eni.Addresses, eni.IPv6Addresses) {
 			bySubnet[eni.Subnet][a] = eni.MAC
@@ -303,14 +321,23 @@ func (l *Lab) refreshNeighbours(n *topology.Network) {
 
 // Run starts a command in the instance or internet host with the given name or id. Waiting for it is the caller's.
 func (l *Lab) Run(name string, cmd *exec.Cmd) error {
-	l.mu.Lock()
-	n := l.find(name)
-	names := l.names()
-	l.mu.Unlock()
-	if n == nil {
-		return fmt.Errorf("no instance or internet host is called %q; there are %s", name, strings.Join(names, ", "))
+	n, m, err := l.place(name)
+	if err != nil {
+		return err
 	}
-	return n.ns.Start(cmd)
+	return n.ns.Start(cmd, m)
+}
+
+// place finds the node where a command is to run, and the files that it finds there.
+func (l *Lab) place(name string) (*node, *host.Mounts, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := l.find(name)
+	if n == nil {
+		return nil, nil, fmt.Errorf("no instance or internet host is called %q; there are %s", name, strings.Join(l.names(), ", "))
+	}
+	m, err := l.mounts(n)
+	return n, m, err
 }
 
 func (l *Lab) find(name string) *node {
@@ -334,19 +361,4 @@ func (l *Lab) names() (all []string) {
 	}
 	sort.Strings(all)
 	return all
-}
-
-// hostsFile is /etc/hosts of the lab: S3's names, the same before and after an endpoint exists (aws-semantics 10).
-func hostsFile(n *topology.Network) []byte {
-	var b strings.Builder
-	b.WriteString("127.0.0.1 localhost\n::1 localhost\n")
-	for _, h := range n.S3.Names {
-		for _, a := range h.Addresses {
-			fmt.Fprintf(&b, "%s %s\n", a, h.Name)
-		}
-	}
-	for _, h := range n.InternetHosts {
-		fmt.Fprintf(&b, "%s %s\n", h.Address, h.Name)
-	}
-	return []byte(b.String())
 }

@@ -10,7 +10,7 @@ import (
 func (l *Lab) tracer() *probe.Tracer {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return &probe.Tracer{Network: l.network, Snapshot: l.router.Snapshot(), Flows: l.router}
+	return &probe.Tracer{Network: l.network, Names: l.known.Load().names, Snapshot: l.router.Snapshot(), Flows: l.router}
 }
 
 // batched is the answer to batch, after the answers to its questions.

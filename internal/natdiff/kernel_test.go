@@ -67,7 +67,7 @@ func newKernel(t testing.TB) *engine {
 	cmd.Stdin = strings.NewReader(ruleset)
 	var said strings.Builder
 	cmd.Stderr = &said
-	require.NoError(t, ns.Start(cmd))
+	require.NoError(t, ns.Start(cmd, nil))
 	if err := cmd.Wait(); err != nil && strings.Contains(said.String(), "Could not process rule") {
 		t.Skip("no NAT in this kernel, or not for this user:", said.String())
 	} else {

@@ -117,6 +117,7 @@ func (a *Answer) Both() bool {
 // Tracer traces under one snapshot. It changes nothing, so any number of goroutines may use it.
 type Tracer struct {
 	Network  *topology.Network
+	Names    *compile.Names      // of Network
 	Snapshot *dataplane.Snapshot // compiled from Network, and committed or prepared
 	Flows    *dataplane.Router   // whose flow state counts; nil for a VPC in which nothing is open
 }
@@ -127,7 +128,7 @@ func New(n *topology.Network) (*Tracer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Tracer{Network: n, Snapshot: dataplane.Prepare(s)}, nil
+	return &Tracer{Network: n, Names: compile.NewNames(n), Snapshot: dataplane.Prepare(s)}, nil
 }
 
 // Trace answers a question. An error says what is wrong with the question.
@@ -141,7 +142,7 @@ func (t *Tracer) Trace(q Query) (*Answer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("from: %w", err)
 	}
-	to, err := t.to(q.To, f, from.Subnet == nil)
+	to, err := t.to(q.To, f, from)
 	if err != nil {
 		return nil, fmt.Errorf("to: %w", err)
 	}

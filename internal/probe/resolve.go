@@ -136,7 +136,8 @@ func (t *Tracer) networkInterface(word string, f family) (*topology.NetworkInter
 
 // to finds the address that a probe is sent to: the first, if a name has several. From outside an instance or a NAT gateway is
 // known by its public address, as its public DNS name resolves there (aws-semantics 4: elastic-ip-addresses-eip).
-func (t *Tracer) to(word string, f family, outside bool) (netip.Addr, error) {
+func (t *Tracer) to(word string, f family, from *dataplane.Interface) (netip.Addr, error) {
+	outside := from.Subnet == nil
 	word = strings.TrimPrefix(word, internetPrefix)
 	switch a, err := address(word); {
 	case err == nil:
@@ -147,9 +148,12 @@ func (t *Tracer) to(word string, f family, outside bool) (netip.Addr, error) {
 	if h := t.Network.InternetHost(word); h != nil {
 		return f.pick(word, h.Address, h.IPv6Address)
 	}
-	for _, name := range t.Network.S3.Names {
-		if name.Name == word {
-			return f.pick(word, name.Addresses...)
+	if strings.Contains(word, ".") {
+		switch addresses, known, err := t.lookup(word, from); {
+		case err != nil:
+			return netip.Addr{}, err
+		case known:
+			return f.pick(word, addresses...)
 		}
 	}
 	if g := t.natGateway(word); g != nil {
@@ -166,6 +170,22 @@ func (t *Tracer) to(word string, f family, outside bool) (netip.Addr, error) {
 		a = eni.PublicIPs[n]
 	}
 	return a, nil
+}
+
+// lookup resolves a DNS name as the sender would. It is an error only for a name that others know and the sender cannot resolve.
+func (t *Tracer) lookup(word string, from *dataplane.Interface) (addresses []netip.Addr, known bool, err error) {
+	view := t.Names.Internet()
+	if eni := t.Network.NetworkInterface(from.ID); eni != nil {
+		v := eni.Subnet.VPC
+		if view = t.Names.VPC(v.ID); view == nil {
+			if _, known = t.Names.Internet().Lookup(word); known {
+				err = fmt.Errorf("%s: VPC %s has no resolver (enable_dns_support is false); give an address", word, v.Name)
+			}
+			return nil, known, err
+		}
+	}
+	addresses, known = view.Lookup(word)
+	return addresses, known, nil
 }
 
 // address reads an address as packets carry them. One that no packet carries is an error, but valid.

@@ -65,7 +65,7 @@ func (r *running) start(t *testing.T, s Spec) *running {
 	out, err := n.cmd.StdoutPipe()
 	require.NoError(t, err)
 	n.out = json.NewDecoder(out)
-	require.NoError(t, n.ns.Start(n.cmd))
+	require.NoError(t, n.ns.Start(n.cmd, nil))
 	require.NoError(t, json.NewEncoder(n.in).Encode(s))
 	t.Cleanup(func() { _ = n.cmd.Process.Kill() })
 	return n

@@ -64,6 +64,7 @@ func (c *compiler) routes(w view) (routes []*dataplane.Route) {
 		routes = append(routes, &dataplane.Route{Prefix: p, Target: Local, Origin: routing.Local, Drop: drop.NoPossibleDestination})
 	}
 	v := c.vpcs[w.table.VPC]
+	routes = append(routes, v.toServices()...)
 	for _, cidr := range v.VPC.AllCIDRs() {
 		replaced := func(r *topology.Route) bool { return !r.Propagated && r.Destination == cidr }
 		if !slices.ContainsFunc(w.table.Routes, replaced) {

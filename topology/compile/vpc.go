@@ -20,6 +20,7 @@ type vpc struct {
 	igw        *nat.Static        // nil without an internet gateway
 	egressOnly *nat.EgressOnly    // nil without an egress-only internet gateway
 	inside     []*dataplane.Route // of local
+	services   *dataplane.Interface
 }
 
 // enter makes the nodes and the interfaces of a VPC.
@@ -27,6 +28,7 @@ func (c *compiler) enter(t *topology.VPC) {
 	v := &vpc{VPC: t, local: &dataplane.Node{ID: t.ID}, igw: internetGateway(t)}
 	c.vpcs[t] = v
 	v.inside = unassigned(t)
+	c.linkLocal(v)
 	v.edge = v.local
 	if t.InternetGateway != nil && t.InternetGateway.RouteTable != nil {
 		v.edge = &dataplane.Node{ID: t.InternetGateway.RouteTable.ID}
@@ -56,7 +58,7 @@ func (c *compiler) subnet(s *topology.Subnet, v *vpc) *dataplane.Subnet {
 	out := &dataplane.Subnet{
 		ID: s.ID, Prefix: s.CIDR, Router: s.Router(), Local: v.local,
 		ACL: c.acl(s.ACL), Node: c.node(viewFrom(s)),
-		Resolver: v.CIDRs[0].Addr().Next().Next(), // aws-semantics 8.1: of the primary CIDR
+		Resolver: v.Resolver(),
 	}
 	if s.IPv6CIDR.IsValid() {
 		out.Prefix6 = s.IPv6CIDR

@@ -76,9 +76,29 @@ func (ns *Namespace) Do(f func() error) error {
 	})
 }
 
-// Start starts cmd inside the namespace. All else about the process is cmd's own business, waiting for it included. Cmd
-// cannot ask for a parent-death signal: that would come with the end of a thread which means nothing to the caller.
-func (ns *Namespace) Start(cmd *exec.Cmd) error { return ns.Do(cmd.Start) }
+// Start starts cmd inside the namespace and, unless m is nil, in a mount namespace of [NewMounts]. All else about the process is
+// cmd's own business, waiting for it included. Cmd cannot ask for a parent-death signal: that would come with the end of a thread
+// which means nothing to the caller.
+func (ns *Namespace) Start(cmd *exec.Cmd, m *Mounts) (err error) {
+	defer runtime.KeepAlive(ns)
+	if m == nil {
+		return ns.Do(cmd.Start)
+	}
+	if cmd.Dir == "" { // who enters a mount namespace is at its root
+		if cmd.Dir, err = os.Getwd(); err != nil {
+			return err
+		}
+	}
+	return onLostThread(func() error {
+		if err := m.enter(); err != nil {
+			return err
+		}
+		if err := unix.Setns(int(ns.file.Fd()), unix.CLONE_NEWNET); err != nil {
+			return fmt.Errorf("entering a network namespace: %w", err)
+		}
+		return cmd.Start()
+	})
+}
 
 // Close lets go of the namespace.
 func (ns *Namespace) Close() error { return ns.file.Close() }

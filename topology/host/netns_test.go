@@ -76,7 +76,7 @@ func TestStartStartsTheProcessInside(t *testing.T) {
 	cmd := exec.Command("readlink", "/proc/self/ns/net")
 	var out strings.Builder
 	cmd.Stdout = &out
-	require.NoError(t, ns.Start(cmd))
+	require.NoError(t, ns.Start(cmd, nil))
 	require.NoError(t, cmd.Wait())
 	var want string
 	require.NoError(t, ns.Do(func() error { want = netnsOf(t, "thread-self"); return nil }))

@@ -122,7 +122,7 @@ func growTree() {
 		cmd := exec.Command("sh", "-c", "sleep 1000 & exec sleep 1000")
 		cmd.ExtraFiles = []*os.File{os.NewFile(3, "held")}
 		cmd.Stdout = os.Stdout
-		if err := ns.Start(cmd); err != nil {
+		if err := ns.Start(cmd, nil); err != nil {
 			panic(err)
 		}
 	}
