@@ -21,6 +21,7 @@ type Network struct {
 	PrefixLists     []*PrefixList // AWS-managed lists first, the file's region's before others', then the customer's
 	InternetHosts   []*InternetHost
 	S3              *S3
+	IAM             *IAM
 
 	index *index
 }
@@ -154,6 +155,7 @@ type Endpoint struct {
 	ServiceName string // com.amazonaws.us-east-1.s3
 	PrefixList  *PrefixList
 	RouteTables []*RouteTable
+	Policy      *Policy // nil if the file has none, which allows everything
 }
 
 // PrefixList is a prefix list, whose contents are of one IP version. The id of an AWS-managed one is unique only inside its region
@@ -334,8 +336,11 @@ type S3 struct {
 	// (aws-semantics 2.3): an address can be S3's and still not be routed to the endpoint.
 	CIDRs   []netip.Prefix
 	Buckets []*Bucket
-	// Regions are those that the service is known in, by name. Buckets are the file's region's.
+	// Regions are those that the service is known in, by name: the VPCs', the buckets', and us-east-1, where the global name leads.
 	Regions []S3Region
+
+	Dir     string // directory that keeps the objects; empty for memory
+	MaxSize int64  // what all objects together may take, in bytes; 0 for the default
 }
 
 // S3Region is the S3 of a region. Its names resolve to Addresses, which lie inside its prefix list, the same before and after an
@@ -343,11 +348,14 @@ type S3 struct {
 type S3Region struct {
 	Name      string // us-east-1
 	Addresses []netip.Addr
+	CIDRs     []netip.Prefix // all that it owns, in any preset
 }
 
 // Bucket is one bucket.
 type Bucket struct {
 	Name    string
+	Region  string
+	Policy  *Policy // nil if it has none
 	Objects []Object
 }
 

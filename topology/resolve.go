@@ -21,8 +21,8 @@ func Resolve(s *Spec, src *Source) (*Network, error) {
 	if !r.numbers() {
 		return nil, r.errs.OrNil()
 	}
-	r.refuse()
 	r.prefixLists()
+	r.iam()
 	r.s3()
 	r.vpcs()
 	r.groupRules()

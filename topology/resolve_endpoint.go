@@ -3,6 +3,8 @@ package topology
 import (
 	"slices"
 	"strings"
+
+	"vpcsim/endpoint/policy"
 )
 
 // endpoints resolves the VPC's gateway endpoints without their routes (aws-semantics 3.1).
@@ -11,6 +13,7 @@ func (b *vpcBuilder) endpoints() {
 		path := b.at("endpoints", name)
 		e := &Endpoint{Name: name, ID: b.identify(endpointKind, name), VPC: b.vpc}
 		b.service(e, join(path, "service"), b.spec.Endpoints[name].Service)
+		e.Policy = b.policy(join(path, "policy"), name, b.spec.Endpoints[name].Policy, policy.ParseEndpoint)
 		b.vpc.Endpoints = append(b.vpc.Endpoints, e)
 	}
 }

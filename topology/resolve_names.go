@@ -57,6 +57,9 @@ const (
 // metadata resolves what an instance's metadata say besides its addresses.
 func (b *vpcBuilder) metadata(i *Instance, path string, spec MetadataSpec) {
 	i.Role = spec.Role
+	if spec.Role != "" && b.net.IAM.Role(spec.Role) == nil {
+		b.errorf(join(path, "role"), "%s", b.noSuch("role", spec.Role, "iam.roles", sortedKeys(b.resolver.spec.IAM.Roles)))
+	}
 	i.Type = cmp.Or(spec.InstanceType, defaultInstanceType)
 	i.ImageID = cmp.Or(spec.ImageID, id("ami", defaultImage))
 	if spec.ImageID != "" && !isID("ami", spec.ImageID) {

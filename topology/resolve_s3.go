@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -11,23 +12,51 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"vpcsim/endpoint/policy"
 )
 
-// s3 resolves the S3 service: its addresses and buckets.
+// s3 resolves the S3 service: its regions, addresses and buckets.
 func (r *resolver) s3() {
-	r.net.S3 = &S3{CIDRs: r.s3CIDRs()}
-	for _, name := range sortedKeys(r.spec.S3.Buckets) {
-		r.bucket(name, r.spec.S3.Buckets[name])
+	r.net.S3 = &S3{Dir: r.spec.S3.Dir}
+	if text := r.spec.S3.MaxSize; text != "" {
+		size, ok := parseSize(text)
+		if !ok || size == 0 {
+			r.errorf("s3.max_size", "%s is not a size such as 4GiB (B, KiB, MiB, GiB, TiB)", shown(text))
+		}
+		r.net.S3.MaxSize = size
 	}
-	for _, region := range r.spec.regions() {
+	for _, region := range r.spec.s3Regions() {
 		if addresses := r.s3AddressesOf(region); addresses != nil {
-			r.net.S3.Regions = append(r.net.S3.Regions, S3Region{region, addresses})
-		} else if region == r.net.Region && isRegion(region) && len(r.spec.S3.Buckets) > 0 {
-			r.errorf("s3.buckets", "nobody could reach them: %s", r.unknownS3(region))
+			r.net.S3.Regions = append(r.net.S3.Regions, S3Region{region, addresses, r.s3CIDRs(region)})
 		}
 	}
 	slices.SortFunc(r.net.S3.Regions, func(a, b S3Region) int { return strings.Compare(a.Name, b.Name) })
+	var all []netip.Prefix
+	for _, region := range r.net.S3.Regions {
+		all = append(all, region.CIDRs...)
+	}
+	r.net.S3.CIDRs = union(all)
+	for _, name := range sortedKeys(r.spec.S3.Buckets) {
+		r.bucket(name, r.spec.S3.Buckets[name])
+	}
 }
+
+// s3Regions lists the regions whose S3 somebody may ask: those of the topology and of its buckets, and the one where the global name
+// leads (aws-semantics 10).
+func (s *Spec) s3Regions() []string {
+	all := s.regions()
+	for _, name := range sortedKeys(s.S3.Buckets) {
+		all = append(all, cmp.Or(s.S3.Buckets[name].Region, s.Region))
+	}
+	slices.Sort(all)
+	all = slices.Compact(append(all, globalRegion))
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// globalRegion is where the name s3.amazonaws.com leads.
+const globalRegion = "us-east-1"
 
 // s3AddressesOf chooses the addresses of a region's S3 names: of its list as published, or as the file gives it.
 func (r *resolver) s3AddressesOf(region string) []netip.Addr {
@@ -42,21 +71,18 @@ func (r *resolver) s3AddressesOf(region string) []netip.Addr {
 	return nil
 }
 
-// s3CIDRs returns what S3 owns: the lists of every preset of all regions and what their lists hold now, without CIDRs inside
-// others.
-func (r *resolver) s3CIDRs() []netip.Prefix {
+// s3CIDRs returns what S3 owns in a region: the lists of every preset and what its list holds now, without CIDRs inside others.
+func (r *resolver) s3CIDRs(region string) []netip.Prefix {
 	var all []netip.Prefix
-	for _, region := range r.spec.regions() {
-		for _, p := range Presets() {
-			for _, list := range ManagedPrefixLists(region, p) {
-				if list.Name == serviceName(region, "s3") {
-					all = append(all, list.Entries...)
-				}
+	for _, p := range Presets() {
+		for _, list := range ManagedPrefixLists(region, p) {
+			if list.Name == serviceName(region, "s3") {
+				all = append(all, list.Entries...)
 			}
 		}
-		if list := r.managedPrefixList(region, "s3"); list != nil {
-			all = append(all, list.Entries...)
-		}
+	}
+	if list := r.managedPrefixList(region, "s3"); list != nil {
+		all = append(all, list.Entries...)
 	}
 	return union(all)
 }
@@ -104,7 +130,9 @@ func (r *resolver) bucket(name string, spec BucketSpec) {
 	if why := badBucketName(name); why != "" {
 		r.errorf(path, "%s is not a bucket name: %s", shown(name), why)
 	}
-	bucket := &Bucket{Name: name}
+	bucket := &Bucket{Name: name, Region: cmp.Or(spec.Region, r.net.Region)}
+	r.bucketRegion(path, spec.Region, bucket.Region)
+	bucket.Policy = r.policy(join(path, "policy"), name, spec.Policy, func(text []byte) (*policy.Document, error) { return policy.ParseBucket(name, text) })
 	for _, key := range sortedKeys(spec.Objects) {
 		at := join(join(path, "objects"), key)
 		if len(key) == 0 || len(key) > 1024 || !utf8.ValidString(key) {
@@ -113,6 +141,19 @@ func (r *resolver) bucket(name string, spec BucketSpec) {
 		bucket.Objects = append(bucket.Objects, r.object(at, key, spec.Objects[key]))
 	}
 	r.net.S3.Buckets = append(r.net.S3.Buckets, bucket)
+}
+
+// bucketRegion checks the region of a bucket: somebody must be able to reach it.
+func (r *resolver) bucketRegion(path, written, region string) {
+	at := path
+	if written != "" {
+		at = join(path, "region")
+		r.region(at, written)
+	}
+	known := slices.ContainsFunc(r.net.S3.Regions, func(s S3Region) bool { return s.Name == region })
+	if isRegion(region) && !known {
+		r.errorf(at, "nobody could reach it: %s", r.unknownS3(region))
+	}
 }
 
 // object reads an object's contents, or its size if they are written as size:N.

@@ -20,6 +20,7 @@ type Spec struct {
 	PrefixLists map[string]PrefixListSpec `yaml:"prefix_lists" doc:"customer-managed prefix lists by name, or replaced contents of an AWS-managed one by its id or name"`
 	Internet    InternetSpec              `yaml:"internet" doc:"what lies beyond the internet gateways"`
 	S3          S3Spec                    `yaml:"s3" doc:"the simulated Amazon S3 service"`
+	IAM         IAMSpec                   `yaml:"iam" doc:"the AWS account's users and roles, who may sign requests to S3; without any, a bucket that has no policy is open to everybody, which AWS never is"`
 }
 
 // VPCSpec is one VPC. A name is unique among the things of its VPC that a route may name as its target.
@@ -131,17 +132,6 @@ type InternetSpec struct {
 type HostSpec struct {
 	Address     string `yaml:"address" doc:"public IPv4 address" required:"true"`
 	IPv6Address string `yaml:"ipv6_address" doc:"public IPv6 address; none if left out"`
-}
-
-// S3Spec is the simulated S3 service.
-type S3Spec struct {
-	Buckets map[string]BucketSpec `yaml:"buckets" doc:"buckets by name"`
-}
-
-// BucketSpec is one bucket of the lab's region.
-type BucketSpec struct {
-	Objects map[string]string `yaml:"objects" doc:"objects by key, with their contents; a value like 'size:1MiB' makes an object of that many bytes"`
-	Policy  any               `yaml:"policy" doc:"bucket policy document"`
 }
 
 // ConnectionTrackingSpec is the idle time-outs of an interface's connections (aws-semantics 6.3).

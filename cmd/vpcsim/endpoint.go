@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,27 +41,55 @@ func needsVerb(cmd *cobra.Command, _ []string) error {
 }
 
 func (a *app) endpointCreate() *cobra.Command {
-	c, e := changer{app: a}, control.CreateEndpoint{}
+	c, e, policy := changer{app: a}, control.CreateEndpoint{}, ""
 	cmd := &cobra.Command{
 		Use: "create NAME --route-tables TABLE,…", Short: "create a gateway endpoint", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			e.VPC, e.Name = c.vpc, args[0]
+			if policy != "" {
+				var err error
+				if e.Policy, err = policyFile(a, policy); err != nil {
+					return err
+				}
+			}
 			return c.change(cmd.Context(), control.Change{CreateEndpoint: &e})
 		},
 	}
 	c.flags(cmd)
 	cmd.Flags().StringVar(&e.Service, "service", "s3", "s3, or com.amazonaws.REGION.s3")
 	cmd.Flags().StringSliceVar(&e.RouteTables, "route-tables", nil, "route tables that receive the route")
+	cmd.Flags().StringVar(&policy, "policy", "", "file of the endpoint policy in JSON, - for standard input (default: everything is allowed)")
 	return cmd
 }
 
+// policyFile reads a policy document.
+func policyFile(a *app, path string) (string, error) {
+	var text []byte
+	var err error
+	if path == "-" {
+		text, err = io.ReadAll(a.stdin)
+	} else {
+		text, err = os.ReadFile(path)
+	}
+	if err != nil {
+		return "", fileError(err)
+	}
+	return string(text), nil
+}
+
 func (a *app) endpointModify() *cobra.Command {
-	c, e := changer{app: a}, control.ModifyEndpoint{}
+	c, e, policy := changer{app: a}, control.ModifyEndpoint{}, ""
 	cmd := &cobra.Command{
-		Use: "modify NAME", Short: "add an endpoint to route tables, or remove it from them", Args: cobra.ExactArgs(1),
+		Use: "modify NAME", Short: "add an endpoint to route tables, remove it from them, or replace its policy", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(e.Add) == 0 && len(e.Remove) == 0 {
-				return usage("nothing to change: give --add-route-tables or --remove-route-tables")
+			if len(e.Add) == 0 && len(e.Remove) == 0 && policy == "" && !e.Reset {
+				return usage("nothing to change: give --add-route-tables, --remove-route-tables, --policy or --reset-policy")
+			}
+			if policy != "" {
+				var err error
+				if e.Policy, err = policyFile(a, policy); err != nil {
+					return err
+				}
 			}
 			e.VPC, e.Name = c.vpc, args[0]
 			return c.change(cmd.Context(), control.Change{ModifyEndpoint: &e})
@@ -69,6 +98,9 @@ func (a *app) endpointModify() *cobra.Command {
 	c.flags(cmd)
 	cmd.Flags().StringSliceVar(&e.Add, "add-route-tables", nil, "route tables that receive the route")
 	cmd.Flags().StringSliceVar(&e.Remove, "remove-route-tables", nil, "route tables that lose it")
+	cmd.Flags().StringVar(&policy, "policy", "", "file of the endpoint policy in JSON, - for standard input; it acts on the next request")
+	cmd.Flags().BoolVar(&e.Reset, "reset-policy", false, "go back to the policy that allows everything")
+	cmd.MarkFlagsMutuallyExclusive("policy", "reset-policy")
 	return cmd
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vpcsim/internal/control"
 	"vpcsim/internal/probe"
 )
 
@@ -15,6 +16,8 @@ import (
 type tracer struct {
 	ask   func(context.Context, probe.Query) (*probe.Answer, error)
 	batch func(ctx context.Context, questions io.Reader, answers io.Writer) (unanswered int, err error)
+
+	access func(context.Context, control.AccessQuery) (*control.AccessAnswer, error)
 }
 
 const traceHelp = "Tells every step that a packet would meet, forward and return. With -t it needs neither root nor a running lab.\n" +
@@ -22,20 +25,29 @@ const traceHelp = "Tells every step that a packet would meet, forward and return
 	"Without -t and -n it asks the only running lab, or else the only *.vpc.yml of the folder.\n\n" +
 	"--batch reads a JSON object per line ({\"id\",\"from\",\"to\",\"protocol\",\"port\",\"source_port\"}) and writes one per line; a line that\n" +
 	"cannot be answered gives {\"id\",\"line\",\"error\"}.\n\n" +
-	"Exit code: 0 if packet and answer are delivered, 1 if one is dropped; with --batch 0 if every line was answered."
+	"--s3 OPERATION follows a request to S3 instead: its packets to the bucket's region, and then every statement of every policy that has\n" +
+	"a say. The principal is the role of the instance unless --principal or --anonymous says another.\n\n" +
+	"Exit code: 0 if packet and answer are delivered, 1 if one is dropped; with --batch 0 if every line was answered;\n" +
+	"with --s3 0 if the request is allowed, 1 if it is denied or does not reach S3."
 
 func (a *app) trace() *cobra.Command {
 	var q probe.Query
 	var topo, lab, batch, protocol string
+	var access control.AccessQuery
 	cmd := &cobra.Command{
 		Use: "trace --from A --to B --port N", Short: "what would become of a packet, and of the answer to it", Long: traceHelp,
 		Example: "  vpcsim trace -t lab.vpc.yml --from app --to s3.us-east-1.amazonaws.com --port 443\n" +
-			"  vpcsim trace --from internet:192.0.2.1 --to 198.51.100.10 --proto icmp",
+			"  vpcsim trace --from internet:192.0.2.1 --to 198.51.100.10 --proto icmp\n" +
+			"  vpcsim trace --from app --s3 GetObject --bucket photos --key cat.jpg",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			t, err := a.tracer(topo, lab, batch)
 			if err != nil {
 				return err
+			}
+			if access.Operation != "" {
+				access.From = q.From
+				return a.traceAccess(cmd.Context(), t, access)
 			}
 			if batch != "" {
 				return a.batch(cmd.Context(), t, batch)
@@ -48,19 +60,25 @@ func (a *app) trace() *cobra.Command {
 			return a.printTrace(answer)
 		},
 	}
-	f := cmd.Flags()
-	f.StringVar(&q.From, "from", "", "who sends")
-	f.StringVar(&q.To, "to", "", "who is sent to")
-	f.StringVar(&protocol, "proto", "tcp", "tcp, udp, icmp or a number")
-	f.Uint16Var(&q.Port, "port", 0, "destination port")
-	f.Uint16Var(&q.SourcePort, "source-port", 0, "source port (default 49152)")
-	f.StringVarP(&topo, "topo", "t", "", "topology file, - for standard input")
-	f.StringVarP(&lab, "name", "n", "", "running lab")
-	f.StringVar(&batch, "batch", "", "file of questions, one JSON object per line, - for standard input")
+	probeFlags(cmd, &q, &protocol)
+	cmd.Flags().StringVarP(&topo, "topo", "t", "", "topology file, - for standard input")
+	cmd.Flags().StringVarP(&lab, "name", "n", "", "running lab")
+	cmd.Flags().StringVar(&batch, "batch", "", "file of questions, one JSON object per line, - for standard input")
+	accessFlags(cmd, &access)
 	cmd.MarkFlagsMutuallyExclusive("topo", "name")
 	cmd.MarkFlagsMutuallyExclusive("batch", "from")
 	cmd.MarkFlagsMutuallyExclusive("batch", "to")
 	return cmd
+}
+
+// probeFlags adds the flags of a question about a packet.
+func probeFlags(cmd *cobra.Command, q *probe.Query, protocol *string) {
+	f := cmd.Flags()
+	f.StringVar(&q.From, "from", "", "who sends")
+	f.StringVar(&q.To, "to", "", "who is sent to")
+	f.StringVar(protocol, "proto", "tcp", "tcp, udp, icmp or a number")
+	f.Uint16Var(&q.Port, "port", 0, "destination port")
+	f.Uint16Var(&q.SourcePort, "source-port", 0, "source port (default 49152)")
 }
 
 // tracer finds who answers: the file or lab that was named, else the only lab that runs, else the only file of the folder.
@@ -73,7 +91,7 @@ func (a *app) tracer(topo, name, batch string) (*tracer, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &tracer{client.Trace, client.TraceBatch}, nil
+		return &tracer{client.Trace, client.TraceBatch, client.Access}, nil
 	}
 	file, err := find(topo)
 	if err != nil {
@@ -91,6 +109,9 @@ func (a *app) tracer(topo, name, batch string) (*tracer, error) {
 		func(_ context.Context, q probe.Query) (*probe.Answer, error) { return offline.Trace(q) },
 		func(_ context.Context, questions io.Reader, answers io.Writer) (int, error) {
 			return probe.Batch(questions, answers, offline.Trace)
+		},
+		func(_ context.Context, q control.AccessQuery) (*control.AccessAnswer, error) {
+			return control.TraceAccess(in.network, q)
 		},
 	}, nil
 }

@@ -194,10 +194,8 @@ func withConn(ctx context.Context, c *conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
 
-// countRequest adds one to the connection that a request of an edge came on.
-func countRequest(ctx context.Context) {
-	ctx.Value(connKey{}).(*conn).record.requests.Add(1)
-}
+// connOf returns the connection that a request of an edge came on.
+func connOf(ctx context.Context) *conn { return ctx.Value(connKey{}).(*conn) }
 
 func unmap(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())

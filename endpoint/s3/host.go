@@ -2,50 +2,54 @@ package s3
 
 import (
 	"net"
-	"net/http"
+	"regexp"
 	"strings"
 )
 
-// virtualHosted counts the request on its connection and turns the virtual-hosted style into the path style, which is all
-// that next understands: GET /key at host bucket.s3.us-east-1.amazonaws.com becomes GET /bucket/key. Both styles and the
-// old dash form are S3's own (aws-semantics 10: VirtualHosting).
-//
-// A signature covers the request as it was sent, so an authoriser belongs before this step.
-func virtualHosted(region string, next http.Handler) http.Handler {
-	suffixes := bucketSuffixes(region)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		countRequest(r.Context())
-		if bucket, ok := bucketInHost(r.Host, suffixes); ok {
-			r = r.Clone(r.Context())
-			r.URL.Path = "/" + bucket + r.URL.Path
-			r.URL.RawPath = ""
-		}
-		next.ServeHTTP(w, r)
-	})
+// hostName is every name that S3 has (aws-semantics 10: VirtualHosting; 3.8: WebsiteEndpoints): the regional ones, with a dash in old ones,
+// dualstack, FIPS, the global name, and the website names, each with a bucket before it or not. A bucket's name may contain dots.
+var hostName = regexp.MustCompile(`^(?:(.+)\.)?(s3|s3-fips|s3-website)(?:\.dualstack)?(?:[.-]([a-z]{2,4}(?:-[a-z]+)+-[0-9]|external-1))?\.amazonaws\.com(?:\.cn)?$`)
+
+// host is what a Host header says.
+type host struct {
+	service bool   // it is a name of S3
+	website bool   // it is a website's
+	region  string // empty in the global name
+	bucket  string // empty in the path style
 }
 
-// bucketSuffixes lists what follows the bucket in a host name of the region. The global name belongs to us-east-1 by
-// right; it is answered everywhere, since a client can only have come here by resolving it so.
-func bucketSuffixes(region string) []string {
-	return []string{
-		".s3." + region + ".amazonaws.com",
-		".s3.dualstack." + region + ".amazonaws.com",
-		".s3-" + region + ".amazonaws.com",
-		".s3.amazonaws.com",
+// parseHost reads a Host header. Any other host than S3's names, an address among them, is the path style.
+func parseHost(text string) host {
+	if name, _, err := net.SplitHostPort(text); err == nil {
+		text = name
 	}
+	m := hostName.FindStringSubmatch(strings.ToLower(strings.TrimSuffix(text, ".")))
+	if m == nil {
+		return host{}
+	}
+	h := host{service: true, bucket: m[1], website: m[2] == "s3-website", region: m[3]}
+	if h.region == "external-1" { // N. Virginia's, as it was called once
+		h.region = globalRegion
+	}
+	return h
 }
 
-// bucketInHost returns the bucket that a Host header names, if it names one; a bucket's name may contain dots. Any other
-// host, an address or the region's own name among them, is the path style.
-func bucketInHost(host string, suffixes []string) (string, bool) {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
+// globalRegion is where the global name s3.amazonaws.com leads (aws-semantics 10).
+const globalRegion = "us-east-1"
+
+// HostNames are the patterns of the names that S3 has in a region, for a certificate: as AWS's, a wildcard stands for a bucket whose name
+// has no dots.
+func HostNames(region string) (names []string) {
+	suffix := ".amazonaws.com"
+	if strings.HasPrefix(region, "cn-") {
+		suffix += ".cn"
 	}
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	for _, suffix := range suffixes {
-		if bucket, ok := strings.CutSuffix(host, suffix); ok && bucket != "" {
-			return bucket, true
-		}
+	all := []string{"s3." + region + suffix, "s3-" + region + suffix, "s3.dualstack." + region + suffix}
+	if region == globalRegion {
+		all = append(all, "s3"+suffix, "s3-external-1"+suffix)
 	}
-	return "", false
+	for _, name := range all {
+		names = append(names, name, "*."+name)
+	}
+	return names
 }

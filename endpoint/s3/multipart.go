@@ -1,9 +1,10 @@
 package s3
 
 import (
-	"bytes"
 	"context"
-	"fmt"
+	"crypto/md5"
+	"crypto/rand"
+	"encoding/binary"
 	"io"
 	"maps"
 	"strings"
@@ -11,95 +12,101 @@ import (
 	"github.com/rclone/gofakes3"
 )
 
-// upload is a multipart upload in progress. Its parts are charged to the store's budget until it is completed or aborted;
-// the store's mu guards it.
+// minPart is the least that a part may have which is not the last (S3 User Guide, "Amazon S3 multipart upload limits").
+const minPart = 5 << 20
+
+// upload is a multipart upload in progress. Its parts are blobs; the store's mu guards it.
 type upload struct {
 	meta  map[string]string
-	parts map[int][]byte // by part number
+	parts map[int]part // by number
 }
 
-func (u *upload) size() (sum int64) {
-	for _, part := range u.parts {
-		sum += int64(len(part))
-	}
-	return sum
+type part struct {
+	content *blob
+	hash    []byte
 }
 
-// CreateMultipartUpload begins an upload. It is by the store, not by gofakes3's own uploader, that parts are kept, because
-// that one knows no limit.
+// CreateMultipartUpload begins an upload. It is by the store, not by the library's own uploader, that parts are kept, because that
+// one knows no limit.
 func (s *store) CreateMultipartUpload(_ context.Context, _, _ string, meta map[string]string) (gofakes3.UploadID, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.begun++
-	id := gofakes3.UploadID(fmt.Sprintf("%032x", s.begun))
-	s.uploads[id] = &upload{meta: meta, parts: map[int][]byte{}}
+	id := gofakes3.UploadID(rand.Text() + rand.Text())
+	s.uploads[id] = &upload{meta: meta, parts: map[int]part{}}
 	return id, nil
 }
 
 // UploadPart stores one part, in place of an earlier one of the same number.
 func (s *store) UploadPart(_ context.Context, _, _ string, id gofakes3.UploadID, number int, size int64, body io.Reader) (string, error) {
-	if err := s.reserve(size); err != nil {
+	content, sum, err := s.write(body, size)
+	if err != nil {
 		return "", err
 	}
-	part, err := gofakes3.ReadAll(body, size)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	u := s.uploads[id]
-	if err == nil && u == nil {
-		err = gofakes3.ErrNoSuchUpload // aborted while the part arrived
-	}
-	if err != nil {
-		s.used -= size
-		return "", err
-	}
-	s.used -= int64(len(u.parts[number]))
-	u.parts[number] = part
-	return etag(hash(part)), nil
-}
-
-// CompleteMultipartUpload makes an object of the listed parts and forgets the upload. Until it is done there must be room
-// for both. The ETag is that of the whole content, as gofakes3 gives it for every object, not S3's hash of hashes.
-func (s *store) CompleteMultipartUpload(ctx context.Context, bucket, key string, id gofakes3.UploadID, list *gofakes3.CompleteMultipartUploadRequest) (gofakes3.VersionID, string, error) {
-	content, meta, size, err := s.assemble(id, list)
-	if err != nil {
-		return "", "", err
-	}
-	if _, err := s.PutObject(ctx, bucket, key, meta, content, size); err != nil {
-		return "", "", err
-	}
-	obj, err := s.HeadObject(ctx, bucket, key)
-	if err != nil {
-		return "", "", err
-	}
-	return "", etag(obj.Hash), s.AbortMultipartUpload(ctx, bucket, key, id)
-}
-
-// assemble checks the client's list of parts against the upload and puts them in a row.
-func (s *store) assemble(id gofakes3.UploadID, list *gofakes3.CompleteMultipartUploadRequest) (content io.Reader, meta map[string]string, size int64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	u := s.uploads[id]
 	if u == nil {
-		return nil, nil, 0, gofakes3.ErrNoSuchUpload
+		s.dropBlob(content)
+		return "", gofakes3.ErrNoSuchUpload // aborted while the part arrived
+	}
+	if old, ok := u.parts[number]; ok {
+		s.dropBlob(old.content)
+	}
+	u.parts[number] = part{content, sum}
+	return etag(sum), nil
+}
+
+// CompleteMultipartUpload makes an object of the listed parts and forgets the upload.
+func (s *store) CompleteMultipartUpload(ctx context.Context, bucket, key string, id gofakes3.UploadID, list *gofakes3.CompleteMultipartUploadRequest) (gofakes3.VersionID, string, error) {
+	o, err := s.assemble(id, list)
+	if err == nil {
+		o.key = key
+		err = s.put(ctx, bucket, o)
+	}
+	if refused, ok := err.(*apiError); ok {
+		err = requestOf(ctx).refuse(refused)
+	}
+	if err != nil {
+		return "", "", err
+	}
+	return s.shownVersion(bucket, o), shownETag(o.etag()), s.AbortMultipartUpload(ctx, bucket, key, id)
+}
+
+// assemble checks the client's list of parts against the upload and puts them in a row.
+func (s *store) assemble(id gofakes3.UploadID, list *gofakes3.CompleteMultipartUploadRequest) (*object, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.uploads[id]
+	if u == nil {
+		return nil, gofakes3.ErrNoSuchUpload
 	}
 	if len(list.Parts) == 0 {
-		return nil, nil, 0, gofakes3.ErrorMessage(gofakes3.ErrMalformedXML, "You must specify at least one part")
+		return nil, gofakes3.ErrorMessage(gofakes3.ErrMalformedXML, "You must specify at least one part")
 	}
-	var parts []io.Reader
-	last := 0
+	o, sums, last := &object{meta: maps.Clone(u.meta)}, md5.New(), 0
 	for _, p := range list.Parts {
 		part, ok := u.parts[p.PartNumber]
 		switch {
 		case p.PartNumber <= last:
-			return nil, nil, 0, gofakes3.ErrInvalidPartOrder
-		case !ok || strings.Trim(p.ETag, `"`) != strings.Trim(etag(hash(part)), `"`):
-			return nil, nil, 0, gofakes3.ErrorMessagef(gofakes3.ErrInvalidPart, "part %d was not uploaded with this entity tag", p.PartNumber)
+			return nil, gofakes3.ErrInvalidPartOrder
+		case !ok || strings.Trim(p.ETag, `"`) != strings.Trim(etag(part.hash), `"`):
+			return nil, gofakes3.ErrorMessagef(gofakes3.ErrInvalidPart, "part %d was not uploaded with this entity tag", p.PartNumber)
 		}
 		last = p.PartNumber
-		parts = append(parts, bytes.NewReader(part))
-		size += int64(len(part))
+		sums.Write(part.hash)
+		o.content, o.parts, o.size = append(o.content, part.content), append(o.parts, part.content.size), o.size+part.content.size
 	}
-	return io.MultiReader(parts...), maps.Clone(u.meta), size, nil
+	for i, size := range o.parts[:len(o.parts)-1] {
+		if size < minPart {
+			return nil, fail(400, "EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size: part %d has %d bytes, every part but the last needs %d", list.Parts[i].PartNumber, size, minPart)
+		}
+	}
+	o.hash = binary.BigEndian.AppendUint16(sums.Sum(nil), uint16(len(list.Parts)))
+	if o.meta["Content-Type"] == "" {
+		o.meta["Content-Type"] = defaultContentType
+	}
+	s.hold(o)
+	return o, nil
 }
 
 // AbortMultipartUpload forgets an upload and gives back the room of its parts.
@@ -107,7 +114,9 @@ func (s *store) AbortMultipartUpload(_ context.Context, _, _ string, id gofakes3
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if u := s.uploads[id]; u != nil {
-		s.used -= u.size()
+		for _, p := range u.parts {
+			s.dropBlob(p.content)
+		}
 		delete(s.uploads, id)
 	}
 	return nil

@@ -10,17 +10,11 @@ const patternLine = 16
 
 const hexDigits = "0123456789abcdef"
 
-// pattern is the content of an object that is given by its size alone.
-type pattern struct {
-	size int64
-	md5  []byte
-}
-
-// newPattern hashes size bytes of the pattern.
-func newPattern(size int64) pattern {
+// newPattern returns content that is given by its size alone, and its hash.
+func newPattern(size int64) (content *blob, sum []byte) {
 	h := md5.New()
 	_, _ = io.Copy(h, &patternReader{end: size}) // neither side can fail
-	return pattern{size: size, md5: h.Sum(nil)}
+	return &blob{size: size, pattern: true, refs: 1}, h.Sum(nil)
 }
 
 // patternReader makes the bytes from offset to end.

@@ -1,28 +1,34 @@
-// Package s3 is the simulated Amazon S3 of one region: a real HTTP server with one store behind any number of edges.
+// Package s3 is the simulated Amazon S3 of all regions: a real HTTP server with one store behind any number of edges.
 //
 // An edge is a listener that the caller made inside a network namespace, together with the [endpoint.Origin] that reaching
 // it proves. There is one edge on the internet and one behind every gateway endpoint, each with a kernel TCP stack of its
 // own; that, and no special code, is why a connection whose packets begin to arrive at another edge is unknown there and
 // gets reset. What every connection looked like from S3's side is recorded: see [Service.Connections].
 //
-// The S3 protocol is gofakes3's: objects, ranges, listings, multipart uploads, tagging, conditions, XML errors. Versioning
-// is off. Requests are plain HTTP and anybody may do anything; an authoriser will find who asks in the request's context,
-// by [endpoint.FromContext].
+// A request passes five stations, all in Service.ServeHTTP: which bucket, key and operation its names mean, and which region's S3 it
+// reached; whether the bucket is of that region; who signed it (endpoint/sigv4); whether the policies allow it (endpoint/policy); and
+// then the S3 protocol itself, which is gofakes3's (objects, ranges, listings, multipart uploads, tagging, conditions, versions), over the
+// store of this package. What is about policies and places, the service answers itself.
 package s3
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/rclone/gofakes3"
 
 	"vpcsim/endpoint"
+	"vpcsim/endpoint/policy"
 )
 
 const (
@@ -35,14 +41,30 @@ const (
 
 // Config describes the service when it starts.
 type Config struct {
-	Region   string   // such as us-east-1; decides which host names carry a bucket
+	Region   string   // such as us-east-1: the buckets' that name none, and what was reached where neither address nor name tells
+	Regions  []Region // all that there are
 	Buckets  []Bucket // there from the start; clients may make more
-	MaxBytes int64    // what all stored and arriving data may take, in bytes; 0 means DefaultMaxBytes
+	MaxBytes int64    // what all stored and arriving data may take, in bytes; 0 means DefaultMaxBytes in memory, and no bound in Dir
+	Dir      string   // directory that keeps the objects; empty for memory
+
+	Account string // number of the account that owns all buckets
+	Users   []User
+	Roles   []Role // with neither users nor roles, signatures are not looked at, and buckets without a policy are open to everybody
+
+	Now func() time.Time // by which signatures and credentials are judged; nil for time.Now
+}
+
+// Region is where S3 has addresses of its own.
+type Region struct {
+	Name  string // us-east-1
+	CIDRs []netip.Prefix
 }
 
 // Bucket is a bucket with the objects it holds from the start.
 type Bucket struct {
 	Name    string
+	Region  string // empty for Config.Region
+	Policy  string // a bucket policy in JSON; empty for none
 	Objects []Object
 }
 
@@ -55,13 +77,23 @@ type Object struct {
 	Size    int64 // bytes; counts only if Content is nil
 }
 
-// Service is the S3 of one region. Its methods may be called from any goroutine.
+// Service is the S3 of all regions. Its methods may be called from any goroutine.
 //
-// The caller owns the goroutine in which Serve runs. Every accepted connection has a goroutine of its own, which has ended
-// when that Serve returns.
+// The caller owns the goroutines in which Serve and ServeTLS run. Every accepted connection has a goroutine of its own, which has ended
+// when that call returns.
 type Service struct {
-	handler http.Handler
-	records connectionLog
+	region     string
+	regions    []Region
+	now        func() time.Time
+	buckets    *buckets
+	store      *store
+	library    http.Handler
+	identities atomic.Pointer[identities]
+	issuer     *issuer
+	authoriser *Authoriser
+	authority  []byte
+	tls        *tls.Config
+	records    connectionLog
 
 	mu     sync.Mutex
 	edges  map[*edge]struct{} // those inside Serve; guarded by mu
@@ -76,32 +108,114 @@ type edge struct {
 	done        chan struct{}  // closed when all is over
 }
 
-// New makes the service with its buckets and objects. It listens nowhere until Serve is called.
+// New makes the service with its buckets and objects. It listens nowhere until Serve is called. A directory is held until Close.
 func New(cfg Config) (*Service, error) {
-	store := newStore(cfg.MaxBytes)
-	for _, b := range cfg.Buckets {
-		if err := store.load(b); err != nil {
-			return nil, fmt.Errorf("S3 bucket %q: %w", b.Name, err)
+	table := &buckets{byName: map[string]*bucket{}}
+	s := &Service{
+		region: cfg.Region, regions: cfg.Regions, now: cfg.Now, buckets: table, store: newStore(cfg.limit(), table), issuer: newIssuer(),
+		records: connectionLog{limit: maxRecords}, edges: map[*edge]struct{}{},
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	s.identities.Store(newIdentities(cfg.Account, cfg.Users, cfg.Roles))
+	var err error
+	if s.authoriser, err = newAuthoriser(table, &s.identities); err == nil {
+		err = s.certify()
+	}
+	if err == nil {
+		err = s.fill(cfg)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.store.disk.close())
+	}
+	s.library = limitPosts(gofakes3.New(s.store, gofakes3.WithTimeSkewLimit(0)).Server())
+	return s, nil
+}
+
+// limit is the room for data; negative for no bound.
+func (c Config) limit() int64 {
+	switch {
+	case c.MaxBytes != 0:
+		return c.MaxBytes
+	case c.Dir != "":
+		return -1
+	}
+	return DefaultMaxBytes
+}
+
+// certify makes the lab's certificates, for the names that S3 has in all regions.
+func (s *Service) certify() error {
+	names := HostNames(globalRegion)
+	for _, r := range s.regions {
+		if r.Name != globalRegion {
+			names = append(names, HostNames(r.Name)...)
 		}
 	}
-	api := gofakes3.New(store, gofakes3.WithoutVersioning()).Server()
-	return &Service{
-		handler: virtualHosted(cfg.Region, limitPosts(api)),
-		records: connectionLog{limit: maxRecords},
-		edges:   map[*edge]struct{}{},
-	}, nil
+	authority, certificate, err := newAuthority(names, s.now())
+	s.authority = authority
+	s.tls = &tls.Config{Certificates: []tls.Certificate{certificate}, NextProtos: []string{"http/1.1"}} // S3 speaks no HTTP/2
+	return err
+}
+
+// fill opens the directory, if there is one, and makes the buckets and objects.
+func (s *Service) fill(cfg Config) error {
+	if cfg.Dir != "" {
+		d, err := openDisk(cfg.Dir)
+		if err == nil {
+			err = s.store.restore(d)
+		}
+		if err != nil {
+			return fmt.Errorf("S3 directory: %w", err)
+		}
+	}
+	for _, b := range cfg.Buckets {
+		if b.Region == "" {
+			b.Region = cfg.Region
+		}
+		if err := s.store.load(b); err != nil {
+			return fmt.Errorf("S3 bucket %q: %w", b.Name, err)
+		}
+	}
+	return nil
+}
+
+// Authority returns the certificate of the lab's certificate authority, which signed what ServeTLS shows, in PEM.
+func (s *Service) Authority() []byte { return s.authority }
+
+// SetBucketPolicy gives a bucket a policy, in JSON, or with the empty text none. It acts on the next request. The error is an error of
+// S3's, or policy.Problems.
+func (s *Service) SetBucketPolicy(bucket, text string) error { return s.store.setPolicy(bucket, text) }
+
+// SetEndpointPolicies gives the endpoints their policies, by their ids; those that have none allow everything. It acts on the next request.
+func (s *Service) SetEndpointPolicies(byID map[string]*policy.Document) {
+	s.authoriser.endpoints.Store(&byID)
+}
+
+// SetIdentities replaces the users and roles. It acts on the next request; credentials of a role that is no longer there end.
+func (s *Service) SetIdentities(account string, users []User, roles []Role) {
+	s.identities.Store(newIdentities(account, users, roles))
 }
 
 // Serve accepts connections from l until the edge is closed, then returns nil. It owns l from here on. The edge ends by
 // CloseEdge, by Close, or by closing l itself; in each case its connections are closed at once and Serve returns when the
 // last of them is gone. The listener must be TCP.
 func (s *Service) Serve(l net.Listener, origin endpoint.Origin) error {
-	e := newEdge(s.handler, origin)
+	return s.serve(l, origin, func(e *edge, l net.Listener) error { return e.server.Serve(l) })
+}
+
+// ServeTLS does as Serve does, for HTTPS.
+func (s *Service) ServeTLS(l net.Listener, origin endpoint.Origin) error {
+	return s.serve(l, origin, func(e *edge, l net.Listener) error { return e.server.Serve(tls.NewListener(l, s.tls)) })
+}
+
+func (s *Service) serve(l net.Listener, origin endpoint.Origin, accept func(*edge, net.Listener) error) error {
+	e := newEdge(s, origin)
 	if !s.open(e) {
 		return errors.Join(errors.New("S3 is closed"), l.Close())
 	}
 	defer s.forget(e)
-	err := e.server.Serve(&listener{Listener: l, origin: origin, records: &s.records})
+	err := accept(e, &listener{Listener: l, origin: origin, records: &s.records})
 	e.server.Close() // again: a connection accepted during the first Close was missed by it
 	e.connections.Wait()
 	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
@@ -119,6 +233,9 @@ func newEdge(handler http.Handler, origin endpoint.Origin) *edge {
 		MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog:       log.New(io.Discard, "", 0),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			if secure, ok := c.(*tls.Conn); ok {
+				c = secure.NetConn()
+			}
 			return withConn(endpoint.NewContext(ctx, origin), c.(*conn))
 		},
 		ConnState: func(_ net.Conn, state http.ConnState) {
@@ -146,7 +263,7 @@ func (s *Service) Close() error {
 	s.closed = true
 	s.mu.Unlock()
 	s.closeEdges(func(*edge) bool { return true })
-	return nil
+	return s.store.disk.close()
 }
 
 func (s *Service) closeEdges(match func(*edge) bool) {

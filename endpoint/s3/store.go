@@ -1,236 +1,262 @@
 package s3
 
-// The store: gofakes3's memory backend, kept within a budget.
+// The store: buckets of objects, in memory or in a directory, kept within a budget. It is the storage interface that the library
+// asks, and the one place that changes objects.
 //
-// The budget covers what is stored, the parts of unfinished multipart uploads, and what is arriving: an upload reserves
-// the length it announces before its first byte is read and is refused if there is no room, so clients can't make the
-// service grow past its limit. When an object may have changed, settle charges what the backend now holds under its key,
-// whatever order concurrent changes of that key took.
+// An object is a list of blobs: one if it was put in one piece, and one for each part if it was uploaded in parts, so that completing
+// an upload and copying an object move nothing. Blobs never change, and of an object only its tags do. A blob is counted in the budget from before its first byte
+// arrives until nothing refers to it any more, a download under way included; what does not fit is refused before it is read. So clients
+// cannot make the service grow past its limit.
 //
-// A pattern object is an empty object of the backend with a mark in its metadata (never shown to clients); its size, hash
-// and content are filled in here on the way out. Patterns exist from the start and are never made later.
+// An upload that fails half-way leaves nothing: an object is listed only after its last byte was read and verified, and what it
+// replaces is there until then.
 
 import (
-	"bytes"
 	"context"
-	"crypto/md5"
-	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
-	"strconv"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/rclone/gofakes3"
-	"github.com/rclone/gofakes3/s3mem"
 )
 
 const (
-	// DefaultMaxBytes is the room for data unless configured otherwise.
+	// DefaultMaxBytes is the room for data in memory unless configured otherwise.
 	DefaultMaxBytes = 1 << 30
-	// objectOverhead is charged for every object beside its content: a key of up to 1 KiB, metadata of up to 2 KB.
+	// objectOverhead is charged for every blob beside its content: a key of up to 1 KiB, metadata of up to 2 KB.
 	objectOverhead = 4 << 10
-	// patternMark is the metadata key that marks a pattern object; its value is a key of store.patterns.
-	patternMark = "Vpcsim-Pattern"
 	// defaultContentType is what S3 gives an object that was uploaded without one.
 	defaultContentType = "binary/octet-stream"
 )
 
-// location is where an object lives.
-type location struct{ bucket, key string }
-
-// store is the backend that gofakes3 calls. What it doesn't override is the memory backend's.
+// store is the backend that the library calls.
 type store struct {
-	*s3mem.Backend
-	limit    int64
-	patterns map[string]pattern // by size in decimal; read-only once the service runs
+	buckets *buckets
+	limit   int64 // bytes; negative for none
+	disk    *disk // nil for memory
 
 	mu      sync.Mutex
-	used    int64                         // sum of all charges and reservations; guarded by mu
-	charged map[location]int64            // stored objects; guarded by mu
+	used    int64                         // guarded by mu
+	shelves map[string]*shelf             // objects by bucket; guarded by mu, with all in it
 	uploads map[gofakes3.UploadID]*upload // multipart uploads in progress; guarded by mu
-	begun   uint64                        // uploads ever begun; guarded by mu
+	serial  uint64                        // of the last object made; guarded by mu
 }
 
-func newStore(limit int64) *store {
-	if limit == 0 {
-		limit = DefaultMaxBytes
-	}
-	return &store{
-		Backend:  s3mem.New(),
-		limit:    limit,
-		patterns: map[string]pattern{},
-		charged:  map[location]int64{},
-		uploads:  map[gofakes3.UploadID]*upload{},
-	}
+func newStore(limit int64, table *buckets) *store {
+	return &store{buckets: table, limit: limit, shelves: map[string]*shelf{}, uploads: map[gofakes3.UploadID]*upload{}}
 }
 
-// load makes a bucket with the objects it has from the start.
+// load makes a bucket with the objects that it has from the start. What a directory has already stays as it is.
 func (s *store) load(b Bucket) error {
 	ctx := context.Background()
 	if err := gofakes3.ValidateBucketName(b.Name); err != nil {
 		return err
 	}
-	if err := s.CreateBucket(ctx, b.Name); err != nil {
-		return err
+	switch old := s.buckets.find(b.Name); {
+	case old == nil:
+		if err := s.create(b.Name, b.Region); err != nil {
+			return err
+		}
+	case old.region != b.Region:
+		return fmt.Errorf("the directory has it in %s, not in %s", old.region, b.Region)
 	}
 	for _, o := range b.Objects {
 		if o.Key == "" || len(o.Key) > gofakes3.KeySizeLimit || o.Size < 0 {
 			return fmt.Errorf("object %q: a key has 1 to %d bytes and a size is not negative", o.Key, gofakes3.KeySizeLimit)
 		}
-		meta := map[string]string{"Last-Modified": time.Now().UTC().Format(http.TimeFormat)}
-		if o.Content == nil {
-			meta[patternMark] = s.addPattern(o.Size)
+		if _, err := s.current(b.Name, o.Key); err == nil {
+			continue
 		}
-		if _, err := s.PutObject(ctx, b.Name, o.Key, meta, bytes.NewReader(o.Content), int64(len(o.Content))); err != nil {
+		if err := s.loadObject(ctx, b.Name, o); err != nil {
 			return fmt.Errorf("object %q: %w", o.Key, err)
 		}
 	}
+	if b.Policy == "" {
+		return nil
+	}
+	return s.setPolicy(b.Name, b.Policy)
+}
+
+func (s *store) loadObject(ctx context.Context, bucket string, o Object) error {
+	meta := map[string]string{"Last-Modified": time.Now().UTC().Format(http.TimeFormat), "Content-Type": defaultContentType}
+	if o.Content != nil {
+		content, err := s.memory(o.Content)
+		if err != nil {
+			return err
+		}
+		return s.put(ctx, bucket, &object{key: o.Key, meta: meta, hash: hash(o.Content), size: int64(len(o.Content)), content: []*blob{content}})
+	}
+	pattern, sum := newPattern(o.Size)
+	return s.put(ctx, bucket, &object{key: o.Key, meta: meta, hash: sum, size: o.Size, content: []*blob{pattern}})
+}
+
+// create makes an empty bucket.
+func (s *store) create(name, region string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.shelves[name] != nil {
+		return gofakes3.ResourceError(gofakes3.ErrBucketAlreadyExists, name)
+	}
+	made := &shelf{created: time.Now(), objects: map[string]*entry{}}
+	if err := s.disk.saveBucket(name, bucketRecord{Name: name, Region: region, Created: made.created}); err != nil {
+		return err
+	}
+	s.shelves[name] = made
+	s.buckets.add(name, region)
 	return nil
 }
 
-func (s *store) addPattern(size int64) string {
-	name := strconv.FormatInt(size, 10)
-	if _, ok := s.patterns[name]; !ok {
-		s.patterns[name] = newPattern(size)
-	}
-	return name
-}
-
-// reserve takes room for an upload of size bytes, or refuses it with EntityTooLarge. S3 would answer so to an object over
-// its own limit; clients report it and give up, whereas after a 503 SlowDown they would try for minutes to fill a store
-// that doesn't empty by itself. A body of unknown length is refused as S3 does, with NotImplemented.
-func (s *store) reserve(size int64) error {
-	if size < 0 {
-		return gofakes3.ErrorMessage(gofakes3.ErrNotImplemented,
-			"A header you provided implies functionality that is not implemented: send a Content-Length")
-	}
+// setPolicy gives a bucket a policy; the empty text takes it away.
+func (s *store) setPolicy(name, text string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if size > s.limit-s.used {
-		return gofakes3.ErrorMessagef(gofakes3.ErrEntityTooLarge,
-			"Your proposed upload of %d bytes exceeds the room left: the simulated S3 holds %d of at most %d bytes", size, s.used, s.limit)
+	before := s.buckets.find(name)
+	if err := s.buckets.setPolicy(name, text); err != nil {
+		return err
 	}
-	s.used += size
+	if err := s.saveBucket(name); err != nil {
+		return errors.Join(err, s.buckets.setPolicy(name, before.text))
+	}
 	return nil
 }
 
-func (s *store) release(size int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.used -= size
+// saveBucket writes what a bucket is into the directory. mu is held.
+func (s *store) saveBucket(name string) error {
+	b, shelf := s.buckets.find(name), s.shelves[name]
+	return s.disk.saveBucket(name, bucketRecord{Name: name, Region: b.region, Policy: b.text, Created: shelf.created, Versioning: string(shelf.versioning)})
 }
 
-// settle charges what the store now holds at l, in place of what it was charged for before.
-func (s *store) settle(l location) {
+// ListBuckets lists the buckets of all regions.
+func (s *store) ListBuckets(context.Context) (all []gofakes3.BucketInfo, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.used -= s.charged[l]
-	delete(s.charged, l)
-	if obj, err := s.Backend.HeadObject(context.Background(), l.bucket, l.key); err == nil {
-		s.charged[l] = obj.Size + objectOverhead
-		s.used += s.charged[l]
+	for _, name := range slices.Sorted(maps.Keys(s.shelves)) {
+		all = append(all, gofakes3.BucketInfo{Name: name, CreationDate: gofakes3.NewContentTime(s.shelves[name].created)})
 	}
+	return all, nil
 }
 
-// PutObject stores size bytes of input. The old object, if any, is there until the new one is complete, so replacing needs
-// room for both.
-func (s *store) PutObject(ctx context.Context, bucket, key string, meta map[string]string, input io.Reader, size int64) (gofakes3.PutObjectResult, error) {
-	if err := s.reserve(size); err != nil {
-		return gofakes3.PutObjectResult{}, err
+// CreateBucket makes a bucket in the region whose S3 was asked.
+func (s *store) CreateBucket(ctx context.Context, name string) error {
+	region := globalRegion
+	if q := requestOf(ctx); q != nil {
+		region = q.location
 	}
-	defer s.release(size)
-	defer s.settle(location{bucket, key})
+	return s.create(name, region)
+}
+
+// BucketExists says whether a bucket is there.
+func (s *store) BucketExists(_ context.Context, name string) (bool, error) {
+	return s.buckets.find(name) != nil, nil
+}
+
+// DeleteBucket removes an empty bucket.
+func (s *store) DeleteBucket(_ context.Context, name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch shelf := s.shelves[name]; {
+	case shelf == nil:
+		return gofakes3.BucketNotFound(name)
+	case len(shelf.keys) > 0:
+		return gofakes3.ResourceError(gofakes3.ErrBucketNotEmpty, name)
+	}
+	if err := s.disk.removeBucket(name); err != nil {
+		return err
+	}
+	delete(s.shelves, name)
+	s.buckets.remove(name)
+	return nil
+}
+
+// PutObject stores size bytes of input.
+func (s *store) PutObject(ctx context.Context, bucket, key string, meta map[string]string, input io.Reader, size int64) (result gofakes3.PutObjectResult, err error) {
+	if q := requestOf(ctx); q != nil && q.operation.Name == "PostObject" {
+		if err := q.permitKey("s3:PutObject", bucket, key); err != nil {
+			return result, q.refuse(err)
+		}
+	}
+	content, sum, err := s.write(input, size)
+	if err != nil {
+		return result, err
+	}
 	if meta["Content-Type"] == "" {
 		meta["Content-Type"] = defaultContentType
 	}
-	return s.Backend.PutObject(ctx, bucket, key, meta, input, size)
+	o := &object{key: key, meta: meta, hash: sum, size: size, content: []*blob{content}}
+	err = s.put(ctx, bucket, o)
+	return gofakes3.PutObjectResult{VersionID: s.shownVersion(bucket, o)}, err
 }
 
-// CopyObject copies content, so a copy of a pattern is an ordinary object and needs room.
-func (s *store) CopyObject(ctx context.Context, srcBucket, srcKey, bucket, key string, meta map[string]string) (gofakes3.CopyObjectResult, error) {
-	src, err := s.GetObject(ctx, srcBucket, srcKey, nil)
+// CopyObject makes an object of the same blobs.
+func (s *store) CopyObject(ctx context.Context, srcBucket, srcKey, bucket, key string, meta map[string]string) (result gofakes3.CopyObjectResult, err error) {
+	s.mu.Lock()
+	src, err := s.currentLocked(srcBucket, srcKey)
 	if err != nil {
-		return gofakes3.CopyObjectResult{}, err
+		s.mu.Unlock()
+		return result, err
 	}
-	defer src.Contents.Close()
-	if _, err := s.PutObject(ctx, bucket, key, meta, src.Contents, src.Size); err != nil {
-		return gofakes3.CopyObjectResult{}, err
+	s.hold(src)
+	s.mu.Unlock()
+	o := &object{key: key, meta: meta, hash: src.hash, parts: src.parts, size: src.size, content: src.content}
+	if err := s.put(ctx, bucket, o); err != nil {
+		return result, err
 	}
-	return gofakes3.CopyObjectResult{ETag: etag(src.Hash), LastModified: gofakes3.NewContentTime(time.Now())}, nil
+	return gofakes3.CopyObjectResult{ETag: shownETag(o.etag()), LastModified: gofakes3.NewContentTime(o.modified)}, nil
 }
 
-// DeleteObject removes an object; removing one that doesn't exist succeeds, as in S3.
+// DeleteObject removes an object, or the version null of it; removing one that doesn't exist succeeds, as in S3.
 func (s *store) DeleteObject(ctx context.Context, bucket, key string) (gofakes3.ObjectDeleteResult, error) {
-	defer s.settle(location{bucket, key})
-	return s.Backend.DeleteObject(ctx, bucket, key)
+	if q := requestOf(ctx); q != nil && q.operation.Name == "DeleteObject" && q.query.Get("versionId") != "" {
+		return s.DeleteObjectVersion(bucket, key, gofakes3.VersionID(q.query.Get("versionId")))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.remove(bucket, key)
 }
 
-// DeleteMulti removes several objects.
-func (s *store) DeleteMulti(ctx context.Context, bucket string, keys ...string) (gofakes3.MultiDeleteResult, error) {
-	result, err := s.Backend.DeleteMulti(ctx, bucket, keys...)
+// DeleteMulti removes several objects: those that the one who asks may.
+func (s *store) DeleteMulti(ctx context.Context, bucket string, keys ...string) (result gofakes3.MultiDeleteResult, err error) {
+	q := requestOf(ctx)
 	for _, key := range keys {
-		s.settle(location{bucket, key})
-	}
-	return result, err
-}
-
-// HeadObject describes an object without its content.
-func (s *store) HeadObject(ctx context.Context, bucket, key string) (*gofakes3.Object, error) {
-	obj, err := s.Backend.HeadObject(ctx, bucket, key)
-	if err != nil {
-		return nil, err
-	}
-	obj.VersionID = "" // the memory backend numbers versions even of buckets that have none
-	if p, ok := s.patterns[obj.Metadata[patternMark]]; ok {
-		obj.Size, obj.Hash = p.size, p.md5
-	}
-	return obj, nil
-}
-
-// GetObject opens an object, or a range of it.
-func (s *store) GetObject(ctx context.Context, bucket, key string, requested *gofakes3.ObjectRangeRequest) (*gofakes3.Object, error) {
-	obj, err := s.HeadObject(ctx, bucket, key)
-	if err != nil {
-		return nil, err
-	}
-	p, ok := s.patterns[obj.Metadata[patternMark]]
-	if !ok {
-		return s.Backend.GetObject(ctx, bucket, key, requested)
-	}
-	from, to := int64(0), p.size
-	if obj.Range, err = requested.Range(p.size); err != nil {
-		return nil, err
-	}
-	if obj.Range != nil {
-		from, to = obj.Range.Start, obj.Range.Start+obj.Range.Length
-	}
-	obj.Contents = io.NopCloser(&patternReader{offset: from, end: to})
-	return obj, nil
-}
-
-// ListBucket lists objects. Patterns are among those that look empty.
-func (s *store) ListBucket(ctx context.Context, bucket string, prefix *gofakes3.Prefix, page gofakes3.ListBucketPage) (*gofakes3.ObjectList, error) {
-	list, err := s.Backend.ListBucket(ctx, bucket, prefix, page)
-	if err != nil {
-		return nil, err
-	}
-	for _, c := range list.Contents {
-		if c.Size != 0 {
+		var denied error
+		if q != nil {
+			denied = q.permitKey("s3:DeleteObject", bucket, key)
+		}
+		if denied != nil {
+			e := asAPIError(denied)
+			result.Error = append(result.Error, gofakes3.ErrorResult{Key: key, Code: gofakes3.ErrorCode(e.Code), Message: e.Message})
 			continue
 		}
-		if obj, err := s.HeadObject(ctx, bucket, c.Key); err == nil {
-			c.Size, c.ETag = obj.Size, etag(obj.Hash)
+		if _, err := s.DeleteObject(ctx, bucket, key); err != nil {
+			result.Error = append(result.Error, gofakes3.ErrorResult{Key: key, Code: gofakes3.ErrInternal, Message: err.Error()})
+			continue
 		}
+		result.Deleted = append(result.Deleted, gofakes3.ObjectID{Key: key})
 	}
-	return list, nil
+	return result, nil
 }
 
-func etag(hash []byte) string { return `"` + hex.EncodeToString(hash) + `"` }
-
-// hash is the ETag of content stored in one piece.
-func hash(content []byte) []byte {
-	sum := md5.Sum(content)
-	return sum[:]
+// SetObjectTagging replaces the tags of an object.
+func (s *store) SetObjectTagging(ctx context.Context, bucket, key, tagging string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o, err := s.asked(ctx, bucket, key)
+	if err != nil {
+		return err
+	}
+	changed := *o
+	changed.meta = maps.Clone(o.meta)
+	if delete(changed.meta, gofakes3.TaggingMetadataKey); tagging != "" {
+		changed.meta[gofakes3.TaggingMetadataKey] = tagging
+	}
+	if err := s.disk.saveObject(bucket, &changed); err != nil {
+		return err
+	}
+	*o = changed
+	return nil
 }

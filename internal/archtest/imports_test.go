@@ -18,7 +18,9 @@ var graph = []rule{
 	{"dataplane/drop", nil, "reasons are words; everybody gives them"},
 	{"dataplane/packet", nil, "bytes and their meaning; a leaf, so that it can be read and fuzzed alone"},
 	{"routing", nil, "prefixes and precedence; what a route leads to is the caller's type"},
-	{"topology", nil, "the user's words and AWS's rules about them; knows nothing of packets"},
+	{"endpoint/policy", nil, "a language: documents and requests in, decisions out; others could import it"},
+	{"endpoint/sigv4", nil, "a signature: requests and keys in, yes or no out"},
+	{"topology", []string{"endpoint/policy"}, "the user's words and AWS's rules about them, policies among them; knows nothing of packets"},
 	{"internal/monotonic", nil, "the clock that all processes of a lab share"},
 
 	{"dataplane/filter", []string{"dataplane/packet"}, "what a packet says of itself; what became of earlier ones is decided above"},
@@ -39,10 +41,9 @@ var graph = []rule{
 		"endpoint", []string{"dataplane/drop", "dataplane/packet", "routing"},
 		"a gateway too; whether a source lies in its prefix list is a longest-prefix match",
 	},
-	{"endpoint/policy", nil, "a language: documents and requests in, decisions out; others could import it"},
 	{"endpoint/dns", nil, "a service: names and messages; whose they are is the caller's knowledge"},
 	{"endpoint/metadata", nil, "a service: HTTP and what it is told of an instance"},
-	{"endpoint/s3", []string{"endpoint", "endpoint/policy", "internal/monotonic"}, "a service: sockets and HTTP, no packets"},
+	{"endpoint/s3", []string{"endpoint", "endpoint/policy", "endpoint/sigv4", "internal/monotonic"}, "a service: sockets and HTTP, no packets"},
 
 	{
 		"topology/compile", []string{
@@ -64,7 +65,7 @@ var graph = []rule{
 	{
 		"internal/control", []string{
 			"dataplane", "dataplane/capture", "dataplane/conntrack", "dataplane/drop", "dataplane/packet", "dataplane/port", "dataplane/port/tap",
-			"endpoint", "endpoint/dns", "endpoint/metadata", "endpoint/s3", "internal/monotonic", "internal/whatif", "internal/probe", "nat", "topology", "topology/compile", "topology/host",
+			"endpoint", "endpoint/dns", "endpoint/metadata", "endpoint/policy", "endpoint/s3", "internal/monotonic", "internal/whatif", "internal/probe", "nat", "topology", "topology/compile", "topology/host",
 		},
 		"the one writer: it alone changes a running lab",
 	},

@@ -6,13 +6,16 @@ import "vpcsim/topology"
 // is set. The doc tags describe the fields in the published schema.
 type Change struct {
 	CreateEndpoint *CreateEndpoint `yaml:"create_endpoint" json:"CreateVpcEndpoint,omitempty" doc:"create a gateway endpoint"`
-	ModifyEndpoint *ModifyEndpoint `yaml:"modify_endpoint" json:"ModifyVpcEndpoint,omitempty" doc:"add an endpoint to route tables or remove it from them"`
+	ModifyEndpoint *ModifyEndpoint `yaml:"modify_endpoint" json:"ModifyVpcEndpoint,omitempty" doc:"add an endpoint to route tables or remove it from them, or replace its policy"`
 	DeleteEndpoint *DeleteEndpoint `yaml:"delete_endpoint" json:"DeleteVpcEndpoints,omitempty" doc:"delete a gateway endpoint"`
 	CreateRoute    *RouteChange    `yaml:"create_route" json:"CreateRoute,omitempty" doc:"add a route to a route table"`
 	ReplaceRoute   *RouteChange    `yaml:"replace_route" json:"ReplaceRoute,omitempty" doc:"give an existing route another target"`
 	DeleteRoute    *RouteChange    `yaml:"delete_route" json:"DeleteRoute,omitempty" doc:"remove a route"`
 	BlackholeRoute *RouteChange    `yaml:"blackhole_route" json:"BlackholeRoute,omitempty" doc:"the target of a route becomes unavailable; the route stays and drops"`
 	PrefixList     *PrefixList     `yaml:"modify_prefix_list" json:"ModifyManagedPrefixList,omitempty" doc:"replace the entries of a prefix list, AWS-managed ones included (AWS does)"`
+
+	PutBucketPolicy    *PutBucketPolicy    `yaml:"put_bucket_policy" json:"PutBucketPolicy,omitempty" doc:"give a bucket of the topology another policy"`
+	DeleteBucketPolicy *DeleteBucketPolicy `yaml:"delete_bucket_policy" json:"DeleteBucketPolicy,omitempty" doc:"take a bucket's policy away"`
 
 	MainRouteTable     *MainRouteTable     `yaml:"replace_main_route_table" json:"ReplaceRouteTableAssociation,omitempty" doc:"make another route table the main one"`
 	SubnetRouteTable   *SubnetRouteTable   `yaml:"associate_route_table" json:"AssociateRouteTable,omitempty" doc:"associate a subnet with a route table, or with the main one again"`
@@ -33,14 +36,17 @@ type CreateEndpoint struct {
 	Name        string   `yaml:"name" json:"Name" doc:"name of the endpoint"`
 	Service     string   `yaml:"service" json:"ServiceName" doc:"s3, or com.amazonaws.REGION.s3"`
 	RouteTables []string `yaml:"route_tables" json:"RouteTables" doc:"names of the route tables that receive the route"`
+	Policy      any      `yaml:"policy" json:"PolicyDocument,omitempty" doc:"endpoint policy, as YAML or as text in JSON (default: AWS's, which allows everything)"`
 }
 
-// ModifyEndpoint adds an endpoint to route tables and removes it from others.
+// ModifyEndpoint adds an endpoint to route tables and removes it from others, and gives it another policy.
 type ModifyEndpoint struct {
 	VPC    string   `yaml:"vpc" json:"Vpc,omitempty" doc:"name of the VPC; may be left out if there is only one"`
 	Name   string   `yaml:"name" json:"Name" doc:"name of the endpoint"`
 	Add    []string `yaml:"add_route_tables" json:"AddRouteTables,omitempty" doc:"names of route tables"`
 	Remove []string `yaml:"remove_route_tables" json:"RemoveRouteTables,omitempty" doc:"names of route tables"`
+	Policy any      `yaml:"policy" json:"PolicyDocument,omitempty" doc:"endpoint policy in place of the one there is, as YAML or as text in JSON; open connections stay, and their next request is judged by it"`
+	Reset  bool     `yaml:"reset_policy" json:"ResetPolicy,omitempty" doc:"true for AWS's default policy, which allows everything"`
 }
 
 // DeleteEndpoint deletes a gateway endpoint.
@@ -61,6 +67,17 @@ type RouteChange struct {
 type PrefixList struct {
 	Name    string   `yaml:"name" json:"PrefixList" doc:"id or name of the prefix list"`
 	Entries []string `yaml:"entries" json:"Entries" doc:"IPv4 CIDRs"`
+}
+
+// PutBucketPolicy gives a bucket another policy.
+type PutBucketPolicy struct {
+	Bucket string `yaml:"bucket" json:"Bucket" doc:"name of the bucket"`
+	Policy any    `yaml:"policy" json:"Policy" doc:"bucket policy, as YAML or as text in JSON; open connections stay, and their next request is judged by it"`
+}
+
+// DeleteBucketPolicy takes a bucket's policy away.
+type DeleteBucketPolicy struct {
+	Bucket string `yaml:"bucket" json:"Bucket" doc:"name of the bucket"`
 }
 
 // MainRouteTable makes another route table the VPC's main one.

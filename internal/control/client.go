@@ -56,6 +56,11 @@ func (c Client) Trace(ctx context.Context, q probe.Query) (*probe.Answer, error)
 	return call[probe.Answer](ctx, c, request{Verb: verbTrace, Probe: &q})
 }
 
+// Access asks what S3 would make of a request.
+func (c Client) Access(ctx context.Context, q AccessQuery) (*AccessAnswer, error) {
+	return call[AccessAnswer](ctx, c, request{Verb: verbAccess, Access: &q})
+}
+
 // Plan asks what a change would do. limit is how many connections of each fate are listed; 0 is all.
 func (c Client) Plan(ctx context.Context, q Intent, limit int) (*whatif.Plan, error) {
 	return call[whatif.Plan](ctx, c, request{Verb: verbPlan, Plan: &q, Limit: limit})

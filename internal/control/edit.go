@@ -1,6 +1,7 @@
 package control
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -20,6 +21,7 @@ func (c Change) edits() (all []edit) {
 		all = append(all, edit{action, apply})
 	}
 	c.addRouting(add)
+	c.addPolicies(add)
 	c.addAssociations(add)
 	c.addFilters(add)
 	c.addGateways(add)
@@ -29,11 +31,11 @@ func (c Change) edits() (all []edit) {
 func (c Change) addRouting(add func(string, func(*topology.Spec) error)) {
 	if e := c.CreateEndpoint; e != nil {
 		add("CreateVpcEndpoint", func(s *topology.Spec) error {
-			return s.CreateEndpoint(e.VPC, e.Name, topology.EndpointSpec{Service: e.Service, RouteTables: e.RouteTables})
+			return s.CreateEndpoint(e.VPC, e.Name, topology.EndpointSpec{Service: e.Service, RouteTables: e.RouteTables, Policy: e.Policy})
 		})
 	}
 	if e := c.ModifyEndpoint; e != nil {
-		add("ModifyVpcEndpoint", func(s *topology.Spec) error { return s.ModifyEndpoint(e.VPC, e.Name, e.Add, e.Remove) })
+		add("ModifyVpcEndpoint", e.apply)
 	}
 	if e := c.DeleteEndpoint; e != nil {
 		add("DeleteVpcEndpoints", func(s *topology.Spec) error { return s.DeleteEndpoint(e.VPC, e.Name) })
@@ -54,6 +56,32 @@ func (c Change) addRouting(add func(string, func(*topology.Spec) error)) {
 	}
 	if l := c.PrefixList; l != nil {
 		add("ModifyManagedPrefixList", func(s *topology.Spec) error { return s.SetPrefixList(l.Name, l.Entries) })
+	}
+}
+
+// apply changes an endpoint.
+func (e *ModifyEndpoint) apply(s *topology.Spec) error {
+	if e.Policy != nil && e.Reset {
+		return errors.New("policy and reset_policy: an endpoint has one policy")
+	}
+	err := s.ModifyEndpoint(e.VPC, e.Name, e.Add, e.Remove)
+	if err == nil && (e.Policy != nil || e.Reset) {
+		err = s.SetEndpointPolicy(e.VPC, e.Name, e.Policy)
+	}
+	return err
+}
+
+func (c Change) addPolicies(add func(string, func(*topology.Spec) error)) {
+	if p := c.PutBucketPolicy; p != nil {
+		add("PutBucketPolicy", func(s *topology.Spec) error {
+			if p.Policy == nil {
+				return errors.New("no policy; to take it away, delete it")
+			}
+			return s.SetBucketPolicy(p.Bucket, p.Policy)
+		})
+	}
+	if p := c.DeleteBucketPolicy; p != nil {
+		add("DeleteBucketPolicy", func(s *topology.Spec) error { return s.SetBucketPolicy(p.Bucket, nil) })
 	}
 }
 

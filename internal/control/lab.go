@@ -97,7 +97,7 @@ func Start(spec *topology.Spec, src *topology.Source, o Options) (*Lab, error) {
 		Events: newLog(), options: o, spec: spec.Clone(), nodes: map[string]*node{}, neighbours: map[string]*atomic.Pointer[neighbours]{}, files: map[string]*host.Mounts{},
 		began: time.Now().Add(-time.Duration(monotonic.Now())),
 	}
-	if l.s3, err = s3.New(storeOf(network)); err != nil {
+	if l.s3, err = s3.New(s3Config(network)); err != nil {
 		return nil, err
 	}
 	l.router = dataplane.NewRouter(dataplane.Config{
@@ -132,18 +132,6 @@ func (l *Lab) expire(now int64) {
 	if s := l.state.Load(); s != nil {
 		s.Expire(now)
 	}
-}
-
-func storeOf(n *topology.Network) s3.Config {
-	c := s3.Config{Region: n.Region}
-	for _, b := range n.S3.Buckets {
-		bucket := s3.Bucket{Name: b.Name}
-		for _, o := range b.Objects {
-			bucket.Objects = append(bucket.Objects, s3.Object{Key: o.Key, Content: o.Content, Size: o.Size})
-		}
-		c.Buckets = append(c.Buckets, bucket)
-	}
-	return c
 }
 
 // Committed tells what a change did.
@@ -198,6 +186,9 @@ func (l *Lab) enter(network *topology.Network, change string) error {
 	snapshot.Change = change
 	want := plans(network, draining)
 	if err := l.build(want); err != nil {
+		return err
+	}
+	if err := l.setPolicies(network, draining); err != nil {
 		return err
 	}
 	l.refreshNeighbours(network)

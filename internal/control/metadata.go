@@ -11,19 +11,20 @@ import (
 	"vpcsim/topology/compile"
 )
 
-// account is the AWS account of everything.
-const account = "123456789012"
-
 // metadata is what the instance of a VPC that has a private address learns of itself, as the lab is now; nil if none has it.
 func (l *Lab) metadata(vpc string, a netip.Addr) *metadata.Instance {
-	eni := l.known.Load().owner(vpc, a)
+	k := l.known.Load()
+	eni := k.owner(vpc, a)
 	if eni == nil || eni.Instance == nil {
 		return nil
 	}
 	i := eni.Instance
 	m := &metadata.Instance{
-		ID: i.ID, Type: i.Type, ImageID: i.ImageID, ReservationID: "r-" + strings.TrimPrefix(i.ID, "i-"), Account: account,
+		ID: i.ID, Type: i.Type, ImageID: i.ImageID, ReservationID: "r-" + strings.TrimPrefix(i.ID, "i-"), Account: k.network.IAM.Account,
 		Region: i.VPC.Region, Zone: i.Interfaces[0].Subnet.AZ, Launched: l.began, Role: i.Role, RequiresTokens: i.RequiresTokens,
+	}
+	if r := k.network.IAM.Role(i.Role); r != nil {
+		m.ProfileID = "AIPA" + strings.TrimPrefix(r.ID, "AROA")
 	}
 	if i.MetadataTags {
 		m.Name = i.Name
@@ -34,9 +35,10 @@ func (l *Lab) metadata(vpc string, a netip.Addr) *metadata.Instance {
 	return m
 }
 
-// issue makes credentials of a role for an instance.
-func (l *Lab) issue(string, string, time.Time) (metadata.Credentials, bool) {
-	return metadata.Credentials{}, false // S3 knows no roles yet: see topology's refuse
+// issue makes credentials of a role for an instance, which S3 knows again.
+func (l *Lab) issue(role, instance string, now time.Time) (metadata.Credentials, bool) {
+	c, ok := l.s3.Credentials(role, instance, now)
+	return metadata.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, Token: c.SessionToken, Expiration: c.Expiration}, ok
 }
 
 func interfaceMetadata(eni *topology.NetworkInterface) metadata.Interface {

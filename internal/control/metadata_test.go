@@ -2,6 +2,7 @@ package control
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -40,7 +41,10 @@ vpcs:
     region: ap-northeast-1
     subnets: {a: {cidr: 10.0.0.0/24}}
     instances:
-      app2: {subnet: a, address: 10.0.0.10, instance_type: m7i.large, image_id: ami-0123456789abcdef0, metadata_tokens: required, metadata_tags: enabled}
+      app2: {role: reader, subnet: a, address: 10.0.0.10, instance_type: m7i.large, image_id: ami-0123456789abcdef0, metadata_tokens: required, metadata_tags: enabled}
+iam:
+  account: "210987654321"
+  roles: {reader: {}}
 `
 
 // sighting is a port that tells what the router reads from it.
@@ -101,12 +105,17 @@ func TestMetadata(t *testing.T) {
 	require.Equal(t, "ami-0123456789abcdef0", with("/latest/meta-data/ami-id"))
 	require.Equal(t, "app2", with("/latest/meta-data/tags/instance/Name"))
 	require.Equal(t, "404", with("/latest/meta-data/public-ipv4"))
+	require.Contains(t, with("/latest/meta-data/iam/info"), `"arn:aws:iam::210987654321:instance-profile/reader"`)
+	require.Equal(t, "reader", with("/latest/meta-data/iam/security-credentials/"))
+	credentials := with("/latest/meta-data/iam/security-credentials/reader")
+	require.Contains(t, credentials, `"AccessKeyId": "ASIA`)
+	require.Equal(t, credentials, with("/latest/meta-data/iam/security-credentials/reader"), "the same ones again")
 	require.Equal(t, "401", one.ask(t, http.MethodGet, "/latest/meta-data/instance-id", "X-aws-ec2-metadata-token", token), "the token is another instance's")
 
 	require.Contains(t, l.output(t, "app", "curl", "-gsS", "--noproxy", "*", "http://[fd00:ec2::254]/latest/meta-data/instance-id"), app.ID)
 	mu.Lock()
 	defer mu.Unlock()
-	require.Equal(t, map[bool][]byte{true: {1}, false: {64, 64, 64, 64, 64, 64, 64, 64, 64, 64}}, hops)
+	require.Equal(t, map[bool][]byte{true: {1}, false: bytes.Repeat([]byte{64}, 14)}, hops)
 }
 
 // imds is a connection to the instance metadata service.

@@ -54,6 +54,7 @@ const localhost = "127.0.0.1 localhost\n::1 localhost\n"
 // public names in a file. Nodes with the same files share one. mu is held.
 func (l *Lab) mounts(n *node) (*host.Mounts, error) {
 	files := map[string][]byte{hostsPath: []byte(localhost), resolvPath: publicResolvConf}
+	l.trusted(files)
 	if v := l.network.VPC(n.vpc); v != nil {
 		files[resolvPath] = resolvConf(v)
 	} else {
@@ -119,7 +120,7 @@ func hostsFile(n *topology.Network) []byte {
 	for _, r := range n.S3.Regions {
 		names := dns.S3Names(r.Name)
 		for _, bucket := range n.S3.Buckets {
-			if r.Name == n.Region {
+			if r.Name == bucket.Region {
 				names = append(names, bucket.Name+"."+names[0])
 			}
 		}

@@ -1,7 +1,6 @@
 package control
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -28,8 +27,8 @@ type node struct {
 	ns       *host.Namespace
 	attached []string       // ids of the interfaces that have a port
 	local    []netip.Prefix // what an edge owns by now
-	listener net.Listener   // of an S3 edge or a service; else nil
-	sockets  []io.Closer    // of the services of a VPC
+	listener net.Listener   // of what answers behind an interface endpoint; else nil
+	sockets  []io.Closer    // of S3, and of the services of a VPC
 }
 
 // plan is what a node is to be.
@@ -199,7 +198,7 @@ func (l *Lab) newNode(p plan) (*node, error) {
 	}
 	switch {
 	case p.origin != nil:
-		return n, l.serve(n)
+		return n, l.serveS3(n)
 	case p.service:
 		return n, l.answer(n)
 	case p.linkLocal != nil:
@@ -227,25 +226,6 @@ func (l *Lab) attach(n *node, name string, d device) error {
 	return nil
 }
 
-// serve lets S3 listen at an edge, on every address that the edge owns.
-func (l *Lab) serve(n *node) error {
-	config := net.ListenConfig{}
-	config.SetMultipathTCP(false) // plain TCP, as S3 speaks it
-	err := n.ns.Do(func() (err error) {
-		n.listener, err = config.Listen(context.Background(), "tcp4", ":80")
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	l.serving.Go(func() {
-		if err := l.s3.Serve(n.listener, *n.origin); err != nil {
-			l.fail(err)
-		}
-	})
-	return nil
-}
-
 // remove takes away the nodes that are not planned any more.
 func (l *Lab) remove(keep []plan) (err error) {
 	for id, n := range l.nodes {
@@ -263,12 +243,12 @@ func (l *Lab) removeNode(n *node) (err error) {
 		err = errors.Join(err, l.router.Detach(id))
 	}
 	if n.listener != nil {
-		_ = n.listener.Close() // ends a Serve that CloseEdge may come too early for
+		_ = n.listener.Close()
 	}
 	for _, s := range n.sockets {
 		err = errors.Join(err, s.Close())
 	}
-	if n.listener != nil && n.origin != nil {
+	if n.origin != nil {
 		l.s3.CloseEdge(*n.origin)
 	}
 	return errors.Join(err, n.ns.Close())
@@ -325,6 +305,7 @@ func (l *Lab) Run(name string, cmd *exec.Cmd) error {
 	if err != nil {
 		return err
 	}
+	trust(cmd)
 	return n.ns.Start(cmd, m)
 }
 

@@ -49,6 +49,7 @@ const (
 	verbDrops    = "drops"    // the counters: Counters
 	verbChange   = "change"   // make a change, or only check it: ChangeResult
 	verbTrace    = "trace"    // answer a probe: probe.Answer
+	verbAccess   = "access"   // judge a request to S3: AccessAnswer
 	verbBatch    = "batch"    // answer many: see Server.batch
 	verbPlan     = "plan"     // foretell a change: whatif.Plan
 	verbEvents   = "events"   // Event, many
@@ -63,6 +64,7 @@ type request struct {
 	Change  *Change      `json:"change,omitempty"`
 	DryRun  bool         `json:"dry_run,omitempty"`
 	Probe   *probe.Query `json:"probe,omitempty"`
+	Access  *AccessQuery `json:"access,omitempty"`
 	Plan    *Intent      `json:"plan,omitempty"`
 	Limit   int          `json:"limit,omitempty"` // of what plan lists
 	Since   int          `json:"since,omitempty"`
@@ -206,7 +208,7 @@ func (s *Server) answer(c *session, q request) error {
 			return err
 		}
 		return c.send(done)
-	case verbTrace, verbPlan:
+	case verbTrace, verbPlan, verbAccess:
 		return s.question(c, q)
 	case verbBatch:
 		return s.batch(c)
@@ -221,13 +223,21 @@ func (s *Server) answer(c *session, q request) error {
 	return fmt.Errorf("unknown verb %q", q.Verb)
 }
 
-// question answers what changes nothing: a probe, or a plan.
+// question answers what changes nothing: a probe, a request to S3, or a plan.
 func (s *Server) question(c *session, q request) error {
 	switch {
 	case q.Verb == verbTrace && q.Probe == nil:
 		return errors.New("trace: no probe")
 	case q.Verb == verbTrace:
 		a, err := s.lab.tracer().Trace(*q.Probe)
+		if err != nil {
+			return err
+		}
+		return c.send(a)
+	case q.Verb == verbAccess && q.Access == nil:
+		return errors.New("access: nothing is asked")
+	case q.Verb == verbAccess:
+		a, err := s.lab.traceAccess(*q.Access)
 		if err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 	"vpcsim/dataplane/conntrack"
 	"vpcsim/dataplane/drop"
 	"vpcsim/internal/workload"
+	"vpcsim/topology"
 )
 
 // spec translates a workload of the file into one for the process.
@@ -35,12 +36,24 @@ func (r *run) spec(w WorkloadSpec) (workload.Spec, error) {
 			s.Connect = net.JoinHostPort(w.Address, strconv.Itoa(int(to.Port())))
 		}
 	default:
-		s.URL = fmt.Sprintf("http://s3.%s.amazonaws.com/%s", network.Region, strings.TrimPrefix(w.To, "s3://"))
+		object := strings.TrimPrefix(w.To, "s3://")
+		s.URL = fmt.Sprintf("http://s3.%s.amazonaws.com/%s", regionOf(network, object), object)
 		if w.Address != "" {
 			s.Connect = w.Address + ":80"
 		}
 	}
 	return s, nil
+}
+
+// regionOf returns the region of the bucket that BUCKET/KEY is in: the file's if there is no such bucket.
+func regionOf(n *topology.Network, object string) string {
+	name, _, _ := strings.Cut(object, "/")
+	for _, b := range n.S3.Buckets {
+		if b.Name == name {
+			return b.Region
+		}
+	}
+	return n.Region
 }
 
 // addresses returns the private and public address that the workload's connection has on its own side.

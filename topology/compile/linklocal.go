@@ -70,7 +70,7 @@ func (v *vpc) toServices() (routes []*dataplane.Route) {
 
 func (v *vpc) toService(a netip.Addr) *dataplane.Route {
 	return &dataplane.Route{
-		Prefix: hostPrefix(a), Target: Local, Origin: routing.Local, Path: conntrack.PathLocal, Gateway: own{v.VPC.AllCIDRs()}, Interface: v.services,
+		Prefix: hostPrefix(a), Target: v.services.ID, Origin: routing.Local, Path: conntrack.PathLocal, Gateway: own{v.VPC.AllCIDRs()}, Interface: v.services,
 	}
 }
 

@@ -63,7 +63,7 @@ func s3Names(n *topology.Network) dns.S3 {
 		s3.Regions[r.Name] = r.Addresses
 	}
 	for _, b := range n.S3.Buckets {
-		s3.Buckets[b.Name] = n.Region
+		s3.Buckets[b.Name] = b.Region
 	}
 	return s3
 }

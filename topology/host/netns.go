@@ -89,6 +89,7 @@ func (ns *Namespace) Start(cmd *exec.Cmd, m *Mounts) (err error) {
 			return err
 		}
 	}
+	defer runtime.KeepAlive(m)
 	return onLostThread(func() error {
 		if err := m.enter(); err != nil {
 			return err
