@@ -57,6 +57,9 @@ func summarizeBetween(p func(string, ...any), n *topology.Network) {
 			if a.VPC != nil {
 				vpc = a.VPC.Name
 			}
+			if a.Peer != nil {
+				vpc = "peer=" + a.Peer.Gateway.Name + "/" + a.Peer.Name
+			}
 			p("  attachment %s %s %s %v %v %v table=%s", a.Name, a.ID, vpc, subnets, a.InterfaceIDs, a.Addresses, table)
 		}
 		for _, t := range g.RouteTables {

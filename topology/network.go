@@ -293,18 +293,19 @@ type TransitGateway struct {
 	RouteTables []*TransitTable
 }
 
-// TransitAttachment is a VPC attached to a transit gateway, with a network interface in each of its subnets, or something outside
-// of the topology.
+// TransitAttachment is a VPC attached to a transit gateway, with a network interface in each of its subnets, or another transit
+// gateway that it is peered with, or something outside of the topology.
 type TransitAttachment struct {
 	Name         string
 	ID           string // tgw-attach-…
 	Gateway      *TransitGateway
-	VPC          *VPC          // nil if Outside is set
-	Outside      string        // what is attached, if it is nothing of the topology: vpn, direct-connect-gateway, peering, …
-	Subnets      []*Subnet     // one per Availability Zone, by zone
-	InterfaceIDs []string      // eni-… in each of Subnets
-	Addresses    []netip.Addr  // private address of each
-	Table        *TransitTable // with which it is associated; nil if with none: then what it sends is dropped
+	VPC          *VPC               // nil if Peer or Outside is set
+	Peer         *TransitAttachment // the other end of a peering attachment, which has the same id; nil if it is none
+	Outside      string             // what is attached, if it is nothing of the topology: vpn, direct-connect-gateway, peering, …
+	Subnets      []*Subnet          // one per Availability Zone, by zone
+	InterfaceIDs []string           // eni-… in each of Subnets
+	Addresses    []netip.Addr       // private address of each
+	Table        *TransitTable      // with which it is associated; nil if with none: then what it sends is dropped
 }
 
 // TransitTable is a route table of a transit gateway.

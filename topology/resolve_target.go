@@ -134,7 +134,9 @@ func (b *vpcBuilder) sharedTargets(add func(name string, r Route)) {
 		}
 	}
 	for _, g := range b.net.TransitGateways {
-		if slices.ContainsFunc(g.Attachments, func(a *TransitAttachment) bool { return a.VPC == b.vpc || a.VPC == nil && a.Outside == "" }) {
+		if slices.ContainsFunc(g.Attachments, func(a *TransitAttachment) bool {
+			return a.VPC == b.vpc || a.VPC == nil && a.Outside == "" && a.Peer == nil
+		}) {
 			add(g.Name, Route{Target: g.ID, TransitGateway: g})
 		}
 	}

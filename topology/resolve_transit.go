@@ -21,6 +21,7 @@ func (r *resolver) transitGateways() {
 		b.tables()
 		r.net.TransitGateways = append(r.net.TransitGateways, b.gateway)
 	}
+	r.transitPeers()
 }
 
 // transitBuilder is a resolver at work in one transit gateway.
@@ -42,10 +43,13 @@ func (b *transitBuilder) attachments() {
 	for _, name := range sortedKeys(b.spec.Attachments) {
 		path, spec := join(join(b.path, "attachments"), name), b.spec.Attachments[name]
 		b.name(path, name)
-		a := &TransitAttachment{
-			Name: name, ID: b.identify("tgw-attach", "attachments", name, spec.ID), Gateway: b.gateway, Outside: spec.Outside,
-		}
+		a := &TransitAttachment{Name: name, Gateway: b.gateway, Outside: spec.Outside}
 		b.gateway.Attachments = append(b.gateway.Attachments, a)
+		if spec.Peer != "" {
+			b.attachPeer(a, path, spec)
+			continue
+		}
+		a.ID = b.identify("tgw-attach", "attachments", name, spec.ID)
 		if a.Outside != "" {
 			b.attachOutside(path, spec)
 			continue
@@ -70,9 +74,14 @@ func (b *transitBuilder) attachments() {
 // attachOutside checks the attachment of what is not in the topology: the name of its kind is all that there is of it.
 func (b *transitBuilder) attachOutside(path string, spec TransitAttachmentSpec) {
 	b.name(join(path, "outside"), spec.Outside)
-	if spec.VPC != "" || spec.Subnets != nil || spec.InterfaceIDs != nil || spec.Addresses != nil {
+	if spec.ofVPC() {
 		b.errorf(path, "an attachment is of a VPC, with subnets, or of something outside; write one of the two")
 	}
+}
+
+// ofVPC reports whether the attachment has what one of a VPC has.
+func (s *TransitAttachmentSpec) ofVPC() bool {
+	return s.VPC != "" || s.Subnets != nil || s.InterfaceIDs != nil || s.Addresses != nil
 }
 
 // attachSubnets gives an attachment its subnets, one per Availability Zone, with an interface in each.

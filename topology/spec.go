@@ -205,11 +205,12 @@ type TransitGatewaySpec struct {
 	RouteTables map[string]TransitTableSpec      `yaml:"route_tables" doc:"transit gateway route tables by name"`
 }
 
-// TransitAttachmentSpec attaches a VPC, or something outside of the topology.
+// TransitAttachmentSpec attaches a VPC, another transit gateway, or something outside of the topology.
 type TransitAttachmentSpec struct {
 	ID           string   `yaml:"id" doc:"AWS id, tgw-attach-…; if left out, the name if it has that form, else one made from it"`
 	VPC          string   `yaml:"vpc" doc:"name of the VPC"`
-	Outside      string   `yaml:"outside" doc:"what is attached in place of a VPC and not followed by the simulator, for example vpn, direct-connect-gateway, peering or connect: what is routed to it is dropped with UNSUPPORTED_COMPONENT"`
+	Peer         string   `yaml:"peer" doc:"name of the transit gateway that is peered in place of a VPC; it has an attachment that names this one"`
+	Outside      string   `yaml:"outside" doc:"what is attached in place of a VPC and not followed by the simulator, for example vpn, direct-connect-gateway or connect: what is routed to it is dropped with UNSUPPORTED_COMPONENT"`
 	Subnets      []string `yaml:"subnets" doc:"names of subnets of the VPC, one per Availability Zone; only senders in these zones reach the transit gateway"`
 	InterfaceIDs []string `yaml:"interface_ids" doc:"AWS ids of the network interfaces, eni-…, in the order of subnets; made from the names if left out"`
 	Addresses    []string `yaml:"addresses" doc:"private IPv4 addresses of the network interfaces, in the order of subnets; auto for the next free one (default)"`

@@ -51,7 +51,7 @@ var graph = []rule{
 		},
 		"the one place that sees the user's words and the data plane at once",
 	},
-	{"topology/awsimport", []string{"topology"}, "what AWS's tools print, in the user's words; knows nothing of packets either"},
+	{"topology/awsimport", []string{"endpoint/policy", "topology"}, "what AWS's tools print, in the user's words; knows nothing of packets either"},
 	{"topology/host", []string{"dataplane/port", "dataplane/port/tap"}, "namespaces and processes; says what the machine can't as ports do"},
 
 	{"internal/probe", []string{"dataplane", "dataplane/drop", "dataplane/packet", "topology", "topology/compile"}, "a question in words, answered by Forward"},

@@ -45,6 +45,9 @@ func describeTransit(g *topology.TransitGateway) TransitGatewayView {
 		if a.VPC != nil {
 			attachment.VpcID = a.VPC.ID
 		}
+		if a.Peer != nil {
+			attachment.ResourceType = "peering"
+		}
 		for _, s := range a.Subnets {
 			attachment.SubnetIDs = append(attachment.SubnetIDs, s.ID)
 		}

@@ -31,9 +31,10 @@ var services = [...]service{
 	serviceInterfaceEndpoint: {tcp: []uint16{443}, says: "an interface endpoint answers TCP port 443, and nothing else"},
 }
 
-// serviceAt returns the service that is at an interface. Nil is no service but somebody who answers whatever arrives, if only with a
-// refusal: an instance, or anybody on the internet. S3's are the edges that own no address of their own.
-func (t *Tracer) serviceAt(at *dataplane.Interface) *service {
+// serviceAt returns the service that is at an interface for what is sent to an address. Nil is no service but somebody who answers
+// whatever arrives, if only with a refusal: an instance, or anybody on the internet. S3's are the edges that own no address of their
+// own.
+func (t *Tracer) serviceAt(at *dataplane.Interface, to netip.Addr) *service {
 	if at.Subnet == nil {
 		if len(at.Addrs) == 0 {
 			return &services[serviceS3]
@@ -41,7 +42,11 @@ func (t *Tracer) serviceAt(at *dataplane.Interface) *service {
 		return nil
 	}
 	switch eni := t.Network.NetworkInterface(at.ID); {
-	case eni == nil || eni.Instance != nil:
+	case eni == nil:
+		return nil
+	case eni.Instance != nil && !slices.Contains(at.Addrs, to): // what an appliance makes of it is its own software's business
+		return &service{says: "nobody is known to answer by way of an instance that does not have the address itself"}
+	case eni.Instance != nil:
 		return nil
 	case eni.Type == topology.TypeInterfaceEndpoint:
 		return &services[serviceInterfaceEndpoint]

@@ -58,12 +58,13 @@ vpcs:
     subnets: {a: {cidr: 10.0.1.0/24, route_table: a}, b: {cidr: 10.0.2.0/24, route_table: b}}
     route_tables:
       a: {routes: [{destination: 0.0.0.0/0, target: igw}]}
-      b: {routes: [{destination: 203.0.113.0/24, target: lambda}]}
+      b: {routes: [{destination: 203.0.113.0/24, target: lambda}, {destination: 198.18.0.0/15, target: firewall}]}
     endpoints: {s3: {service: s3, route_tables: [b]}}
     security_groups: {open: {ingress: [{protocol: all, peer: 0.0.0.0/0}]}}
     instances:
       web: {subnet: a, address: 10.0.1.10, public_ip: 198.51.100.10, security_groups: [open]}
       db: {subnet: b, address: 10.0.2.10, security_groups: [open]}
+      firewall: {subnet: a, address: 10.0.1.60, source_dest_check: false, security_groups: [open]}
     network_interfaces:
       ssm: {type: vpc_endpoint, subnet: b, address: 10.0.2.20, security_groups: [open]}
       shut: {type: vpc_endpoint, subnet: b, address: 10.0.2.21, security_groups: [default]}
@@ -89,6 +90,8 @@ func TestInterfacesWithoutInstance(t *testing.T) {
 		"of a load balancer nothing is known":    {Query{From: "internet:192.0.2.1", To: "nlb", Protocol: "tcp", Port: 443}, Delivered, nobody + "network_load_balancer"},
 		"a load balancer may ask":                {Query{From: "nlb", To: "web", Protocol: "tcp", Port: 80}, Delivered, ""},
 		"an interface without a name has its id": {Query{From: "web", To: "eni-0123456789abcdef0", Protocol: "tcp", Port: 80}, Delivered, nobody + "interface"},
+		"what an appliance does is not known":    {Query{From: "db", To: "198.18.0.1", Protocol: "icmp"}, Delivered, "nobody is known to answer by way of an instance that does not have the address itself"},
+		"an appliance itself answers":            {Query{From: "db", To: "firewall", Protocol: "icmp"}, Delivered, ""},
 		"a route may lead to one":                {Query{From: "db", To: "203.0.113.9", Protocol: "tcp", Port: 80}, "ENI_SG_RULES_MISMATCH", ""},
 	} {
 		a, err := tracer.Trace(row.query)

@@ -156,7 +156,7 @@ func (t *Tracer) Trace(q Query) (*Answer, error) {
 		return forward, nil
 	}
 	back := flow{protocol: protocol, src: netip.AddrPortFrom(p.Dst, p.DstPort), dst: netip.AddrPortFrom(p.Src, p.SrcPort)}
-	if s := t.serviceAt(at); s.answers(flow{protocol: protocol, src: back.dst, dst: back.src}) {
+	if s := t.serviceAt(at, p.Dst); s.answers(flow{protocol: protocol, src: back.dst, dst: back.src}) {
 		forward.Return, _, _, _ = t.send(at, back.reply(), asked)
 	} else {
 		forward.Return = s.silence(at, back)

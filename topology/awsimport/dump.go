@@ -26,10 +26,10 @@ type Dump struct {
 	peerings         table[VpcPeeringConnection]
 	addresses        table[Address] // by address
 	transitGateways  table[TransitGateway]
-	attachments      table[TransitGatewayAttachment]
+	attachments      table[TransitGatewayAttachment] // by id; of peering attachments by id and transit gateway
 	transitTables    table[TransitGatewayRouteTable]
 	transitContents  table[TransitTableContents]
-	bucketPolicies   []Place
+	bucketPolicies   []bucketPolicy
 	files            []string          // that held lists
 	seen             map[string]bool   // lists, by key
 	ignoredFiles     map[string]int    // by why
@@ -41,7 +41,7 @@ type Dump struct {
 // Place is where something was read.
 type Place struct {
 	File, Path      string // the file from the folder, and the JSON path in it
-	Region, Account string // that the folders of the file are named for; empty if none is
+	Region, Account string // that its folders or the keys around it are named for; empty if none is
 }
 
 // String writes the place as messages do.
@@ -50,6 +50,12 @@ func (p Place) String() string {
 		return p.File
 	}
 	return p.File + ": " + p.Path
+}
+
+// call tells the places apart that different calls printed.
+func (p Place) call() string {
+	list, _, _ := strings.Cut(p.Path, "[")
+	return strings.Join([]string{p.File, p.Account, p.Region, list}, " ")
 }
 
 // problem is an error about the place.

@@ -3,6 +3,7 @@ package awsimport
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,7 +18,7 @@ import (
 // Limits of ours, which keep a hostile or mistaken file from costing more than a message.
 const (
 	maxElement  = 16 << 20 // bytes of one element of a list
-	maxWrappers = 8        // {"data": …} inside each other
+	maxWrappers = 8        // {"data": …} and the like inside each other
 	maxErrors   = 100      // told of one file
 )
 
@@ -30,8 +31,21 @@ func (w *walker) file(real, name string) {
 	}
 	defer f.Close()
 	in := bufio.NewReaderSize(f, 1<<16)
+	named := strings.ToLower(name)
+	if start, _ := in.Peek(2); bytes.Equal(start, []byte("\x1f\x8b")) {
+		unpacked, err := gzip.NewReader(in)
+		if err != nil {
+			w.fail(name, "not whole gzip: "+err.Error())
+			return
+		}
+		in, named = bufio.NewReaderSize(unpacked, 1<<16), strings.TrimSuffix(named, ".gz")
+	}
+	w.text(in, name, strings.HasSuffix(named, ".json"))
+}
+
+// text reads what a file holds. One that is not named as JSON is read if it begins like that, and passed over if it is not.
+func (w *walker) text(in *bufio.Reader, name string, named bool) {
 	start, _ := in.Peek(4)
-	named := strings.HasSuffix(strings.ToLower(name), ".json")
 	text := bytes.TrimLeft(bytes.TrimPrefix(start, []byte("\xef\xbb\xbf")), " \t\r\n")
 	switch {
 	case bytes.HasPrefix(start, []byte("\xff\xfe")) || bytes.HasPrefix(start, []byte("\xfe\xff")):
@@ -39,18 +53,18 @@ func (w *walker) file(real, name string) {
 	case len(start) == 0 && named:
 		w.dump.ignoredFiles["empty"]++
 		w.dump.warn(Warning{File: name, Problem: "empty, as a command that failed leaves it: packets go as if what it should list did not exist"})
-	case !named && !bytes.HasPrefix(text, []byte("{")):
+	case !named && !bytes.HasPrefix(text, []byte("{")) && !bytes.HasPrefix(text, []byte("[")):
 		w.dump.ignoredFiles["not JSON"]++
 	default:
 		if bytes.HasPrefix(start, []byte("\xef\xbb\xbf")) {
 			_, _ = in.Discard(3)
 		}
-		w.json(in, name)
+		w.json(in, name, named)
 	}
 }
 
 // json reads the objects of one file. There may be several, one after the other.
-func (w *walker) json(in io.Reader, name string) {
+func (w *walker) json(in io.Reader, name string, named bool) {
 	bound := &bounded{in: in}
 	r := &fileReader{dump: w.dump, at: placeOf(name), bound: bound, dec: json.NewDecoder(bound)}
 	r.dec.UseNumber()
@@ -58,15 +72,16 @@ func (w *walker) json(in io.Reader, name string) {
 		r.document()
 	}
 	r.end()
+	if !named && len(r.lists) == 0 && len(r.errs) > 0 {
+		w.dump.ignoredFiles["not JSON"]++
+		return
+	}
 	w.errs = append(w.errs, r.errs...)
 	if len(r.lists) == 0 && len(r.errs) == 0 {
 		w.dump.ignoredFiles["no list that means anything to packets"]++
 		return
 	}
 	w.dump.files = append(w.dump.files, name)
-	for list := range r.lists {
-		w.dump.page(name, list, r.next)
-	}
 }
 
 // bounded is a reader that stops where one token or element takes too much.
@@ -95,6 +110,7 @@ type fileReader struct {
 	dec   *json.Decoder
 	errs  topology.Errors
 	lists map[string]bool // seen
+	here  map[string]bool // seen of the page
 	next  bool            // a page follows
 	dead  bool            // nothing more can be read
 }
@@ -160,11 +176,44 @@ func (r *fileReader) document() {
 	switch t := r.token(""); {
 	case r.dead:
 	case t == json.Delim('{'):
-		r.object("", 0)
+		r.page("")
+	case t == json.Delim('['):
+		r.pages()
+	case t == nil: // null: nothing at all
 	default:
-		r.dump.warn(Warning{File: r.at.File, Problem: kindOf(t) + " at the top and not an object such as {\"Vpcs\": [...]}: left out, and packets go as if what it lists did not exist"})
+		r.stranger(t)
 		r.rest(t, "")
 	}
+}
+
+// pages reads a list at the top of the file, which scripts make of the pages that they were given.
+func (r *fileReader) pages() {
+	for i := 0; !r.dead && r.more(); i++ {
+		path := fmt.Sprintf("[%d]", i)
+		if t := r.token(path); t == json.Delim('{') {
+			r.page(path)
+		} else {
+			r.rest(t, path)
+		}
+	}
+	r.token("") // the closing bracket
+	if len(r.lists) == 0 && !r.dead {
+		r.stranger(json.Delim('['))
+	}
+}
+
+// page reads what one call printed.
+func (r *fileReader) page(path string) {
+	r.next, r.here = false, map[string]bool{}
+	r.object(path, 0)
+	for list := range r.here {
+		r.dump.page(r.at.File, list, r.next)
+	}
+}
+
+// stranger warns of a value at the top that is no object.
+func (r *fileReader) stranger(t json.Token) {
+	r.dump.warn(Warning{File: r.at.File, Problem: kindOf(t) + " at the top and not an object such as {\"Vpcs\": [...]}: left out, and packets go as if what it lists did not exist"})
 }
 
 // object reads the fields of an object that may have lists.
@@ -189,13 +238,8 @@ func (r *fileReader) field(key, path string, depth int) {
 	switch {
 	case r.dead:
 	case t == nil || t == "":
-	case strings.EqualFold(key, "data") && t == json.Delim('{'):
-		if depth == maxWrappers {
-			r.dead = true
-			r.fail(path, fmt.Sprintf("wrapped more than %d deep", maxWrappers))
-			return
-		}
-		r.object(path, depth+1)
+	case isWrapper(key) && t == json.Delim('{'):
+		r.wrapped(key, path, depth)
 	case known && t == json.Delim('['):
 		r.list(key, path, take)
 	case known:
@@ -214,6 +258,24 @@ func (r *fileReader) field(key, path string, depth int) {
 	default:
 		r.unknown(t, key, path)
 	}
+}
+
+// isWrapper reports whether what is under a key is as if it stood there in its place.
+func isWrapper(key string) bool {
+	return strings.EqualFold(key, "data") || regionName.MatchString(key) || accountName.MatchString(key)
+}
+
+// wrapped reads what is under such a key. That of a region or account says where it is, as the name of a folder does.
+func (r *fileReader) wrapped(key, path string, depth int) {
+	if depth == maxWrappers {
+		r.dead = true
+		r.fail(path, fmt.Sprintf("wrapped more than %d deep", maxWrappers))
+		return
+	}
+	outside := r.at
+	r.at.within(key)
+	r.object(path, depth+1)
+	r.at = outside
 }
 
 // list reads the elements of a list that is known.
@@ -241,19 +303,20 @@ func (r *fileReader) seen(key string) {
 	if r.lists == nil {
 		r.lists = map[string]bool{}
 	}
-	r.lists[key], r.dump.seen[key] = true, true
+	r.lists[key], r.here[key], r.dump.seen[key] = true, true, true
 }
 
 // policy notes a bucket policy, which get-bucket-policy prints as one text.
 func (r *fileReader) policy(t json.Token, path string) {
-	if _, text := t.(string); !text {
+	text, ok := t.(string)
+	if !ok {
 		r.rest(t, path)
 		return
 	}
 	r.seen("Policy")
 	at := r.at
 	at.Path = path
-	r.dump.bucketPolicies = append(r.dump.bucketPolicies, at)
+	r.dump.bucketPolicies = append(r.dump.bucketPolicies, bucketPolicy{at, text})
 }
 
 // unknown skips a field that means nothing to packets, and counts what a list of objects has.

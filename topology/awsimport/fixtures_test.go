@@ -60,6 +60,15 @@ var fixtures = map[string][]string{
 		"host-a 192.168.1.1 tcp 80 UNSUPPORTED_COMPONENT tgw-rtb-1 ", // a route that the VPN propagated
 		"host-b 10.1.1.10 tcp 80 TGW_RTB_NO_ROUTE_TO_TGW_ATTACHMENT tgw-rtb-2 ",
 	},
+	"associated": {
+		"eni-3 10.2.1.10 tcp 443 ok eni-2 ",
+		"eni-3 10.2.1.10 tcp 80 ENI_SG_RULES_MISMATCH eni-2 ",
+	},
+	"transit-peers": {
+		"host-1 10.2.1.10 icmp 0 ok eni-2 ",
+		"host-2 10.1.1.10 tcp 22 ok eni-1 ",
+		"host-1 10.3.1.10 tcp 22 TGW_RTB_NO_ROUTE_TO_TGW_ATTACHMENT tgw-rtb-1 ",
+	},
 	"vgw": {
 		"app 192.168.0.1 tcp 80 UNSUPPORTED_COMPONENT rtb-1 ",
 		"app 172.16.0.1 tcp 80 UNSUPPORTED_COMPONENT rtb-1 ",

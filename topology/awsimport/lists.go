@@ -1,7 +1,9 @@
 package awsimport
 
 import (
+	"cmp"
 	"fmt"
+	"reflect"
 	"regexp"
 	"strings"
 
@@ -25,10 +27,12 @@ var lists = map[string]list{
 	"SecurityGroups":             of(func(d *Dump) *table[SecurityGroup] { return &d.securityGroups }, "GroupId", func(g *SecurityGroup) string { return g.GroupId }),
 	"NetworkAcls":                of(func(d *Dump) *table[NetworkAcl] { return &d.networkAcls }, "NetworkAclId", func(a *NetworkAcl) string { return a.NetworkAclId }),
 	"VpcPeeringConnections":      of(func(d *Dump) *table[VpcPeeringConnection] { return &d.peerings }, "VpcPeeringConnectionId", func(p *VpcPeeringConnection) string { return p.VpcPeeringConnectionId }),
-	"Addresses":                  of(func(d *Dump) *table[Address] { return &d.addresses }, "PublicIp", func(a *Address) string { return a.PublicIp }),
-	"TransitGateways":            of(func(d *Dump) *table[TransitGateway] { return &d.transitGateways }, "TransitGatewayId", func(g *TransitGateway) string { return g.TransitGatewayId }),
-	"TransitGatewayAttachments":  of(func(d *Dump) *table[TransitGatewayAttachment] { return &d.attachments }, "TransitGatewayAttachmentId", func(a *TransitGatewayAttachment) string { return a.TransitGatewayAttachmentId }),
-	"TransitGatewayRouteTables":  of(func(d *Dump) *table[TransitGatewayRouteTable] { return &d.transitTables }, "TransitGatewayRouteTableId", func(t *TransitGatewayRouteTable) string { return t.TransitGatewayRouteTableId }),
+	"Addresses": of(func(d *Dump) *table[Address] { return &d.addresses }, "PublicIp", func(a *Address) string {
+		return cmp.Or(a.PublicIp, a.CarrierIp, a.CustomerOwnedIp)
+	}),
+	"TransitGateways":           of(func(d *Dump) *table[TransitGateway] { return &d.transitGateways }, "TransitGatewayId", func(g *TransitGateway) string { return g.TransitGatewayId }),
+	"TransitGatewayAttachments": of(func(d *Dump) *table[TransitGatewayAttachment] { return &d.attachments }, "TransitGatewayAttachmentId", attachmentKey),
+	"TransitGatewayRouteTables": of(func(d *Dump) *table[TransitGatewayRouteTable] { return &d.transitTables }, "TransitGatewayRouteTableId", func(t *TransitGatewayRouteTable) string { return t.TransitGatewayRouteTableId }),
 
 	// The calls about one transit gateway route table, wrapped with its id, and as the AWS CLI prints them, the id being in the name of
 	// the file only.
@@ -42,6 +46,14 @@ var lists = map[string]list{
 	"TransitGatewayVpcAttachments": vpcAttachment,
 	"PrefixLists":                  prefixList,
 	"Reservations":                 reservation,
+}
+
+// attachmentKey tells attachments apart. The two ends of a peering attachment have one id (AcceptTransitGatewayPeeringAttachment).
+func attachmentKey(a *TransitGatewayAttachment) string {
+	if a.isPeering() && a.TransitGatewayAttachmentId != "" {
+		return a.TransitGatewayAttachmentId + " " + a.TransitGatewayId
+	}
+	return a.TransitGatewayAttachmentId
 }
 
 func transitContents(d *Dump) *table[TransitTableContents] { return &d.transitContents }
@@ -75,6 +87,11 @@ func ofFile[T any](id *regexp.Regexp, what string, add func(*Dump, string, T, Pl
 			return errs
 		}
 		names := id.FindAllString(at.File, -1)
+		if names == nil && reflect.ValueOf(v).IsZero() { // of another service, which has a list of that name, too
+			list, _, _ := strings.Cut(at.Path, "[")
+			d.unknownLists[list]++
+			return nil
+		}
 		if names == nil {
 			list, _, _ := strings.Cut(at.Path, "[")
 			d.warn(Warning{File: at.File, ID: list, Problem: fmt.Sprintf("the id of the %s is neither in the file nor in its name: left out, and packets go as if it had none of these", what)})

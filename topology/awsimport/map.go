@@ -28,7 +28,11 @@ func Map(d *Dump, o Options) (*Result, error) {
 	m.warnings = slices.Clone(d.warnings)
 	m.findVPCs()
 	if len(m.vpcs) == 0 {
-		return nil, topology.Errors{{Path: "Vpcs", Problem: "there is no VPC in the dump; add the output of aws ec2 describe-vpcs"}}
+		errs := topology.Errors{{Path: "Vpcs", Problem: "there is no VPC in the dump; add the output of aws ec2 describe-vpcs"}}
+		for _, w := range sortWarnings(m.warnings) { // one of them may say why
+			errs = append(errs, &topology.Error{Path: w.File, Problem: w.Problem})
+		}
+		return nil, errs
 	}
 	if errs := m.regions(o.Region); errs != nil {
 		return nil, errs
@@ -131,7 +135,11 @@ func (m *mapper) unseen() {
 func (m *mapper) in(kind, id, vpcID string) *vpc {
 	v := m.byID[vpcID]
 	if v == nil {
-		m.fates.ignored(kind, id, "its VPC is not in the dump")
+		why := "its VPC is not in the dump"
+		if vpcID == "" {
+			why = "in no VPC"
+		}
+		m.fates.ignored(kind, id, why)
 		if m.foreign[vpcID] == nil {
 			m.foreign[vpcID] = map[string]int{}
 		}

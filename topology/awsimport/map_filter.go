@@ -202,6 +202,13 @@ func (m *mapper) lessRules(group, why string) {
 	m.warn(m.dump.securityGroups.place(group), group, append([]Tag{{"Name", g.GroupName}}, g.Tags...), why+": the rule is left out, and what it allows is not allowed")
 }
 
+// idleRule says that a rule of a group allows nothing here.
+func (m *mapper) idleRule(group, why string) {
+	g := m.dump.securityGroups.get(group)
+	m.fates.approximated("SecurityGroups", group, "rules that allow nothing")
+	m.warn(m.dump.securityGroups.place(group), group, append([]Tag{{"Name", g.GroupName}}, g.Tags...), why+": the rule allows nothing")
+}
+
 // peers are the other sides of a permission.
 func (m *mapper) peers(v *vpc, group string, p IpPermission) (all []string) {
 	cidr := func(text string) {
@@ -227,10 +234,17 @@ func (m *mapper) peers(v *vpc, group string, p IpPermission) (all []string) {
 		}
 	}
 	for _, pair := range p.UserIdGroupPairs {
-		if name, why := m.groupPeer(v, pair.GroupId); why == "" {
+		name, why := m.groupPeer(v, pair.GroupId)
+		switch ended := pair.PeeringStatus != "" && pair.PeeringStatus != "active"; {
+		case why == "":
 			all = append(all, name)
-		} else {
+		case !goodID.MatchString(pair.GroupId):
 			m.lessRules(group, why)
+		default: // as a stale rule at AWS, it allows nothing (aws-semantics 6.1)
+			all = append(all, pair.GroupId)
+			if !ended {
+				m.idleRule(group, why)
+			}
 		}
 	}
 	return all

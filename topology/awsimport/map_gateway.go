@@ -2,7 +2,6 @@ package awsimport
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -97,12 +96,8 @@ func (m *mapper) s3Endpoint(v *vpc, id string, e *VpcEndpoint) {
 		return
 	}
 	m.fates.used("VpcEndpoints", id)
-	if !fullAccess(e.PolicyDocument) {
-		m.fates.approximated("VpcEndpoints", id, "its policy is left out")
-		m.warn(place, id, e.Tags, "its policy is left out, as policies are not enforced yet: every request is allowed, also what AWS answers with 403; no packet goes another way")
-	}
 	name := m.names.of(id)
-	spec := topology.EndpointSpec{ID: unless(name, id), Service: "s3"}
+	spec := topology.EndpointSpec{ID: unless(name, id), Service: "s3", Policy: m.endpointPolicy(place, id, e)}
 	for _, table := range v.tables {
 		if slices.Contains(e.RouteTableIds, table) || m.leads(table, id) {
 			spec.RouteTables = append(spec.RouteTables, m.names.of(table))
@@ -139,36 +134,4 @@ func (m *mapper) inferEndpoints(v *vpc) {
 			m.names.given[id] = id
 		}
 	}
-}
-
-// fullAccess reports whether an endpoint policy allows everything, as the one does that AWS gives an endpoint without one
-// .
-func fullAccess(policy string) bool {
-	if policy == "" {
-		return true
-	}
-	var document struct {
-		Statement []struct {
-			Effect                                          string
-			Principal, Action, Resource                     any
-			NotPrincipal, NotAction, NotResource, Condition any
-		}
-	}
-	if json.Unmarshal([]byte(policy), &document) != nil || len(document.Statement) != 1 {
-		return false
-	}
-	s := document.Statement[0]
-	if p, ok := s.Principal.(map[string]any); ok && len(p) == 1 {
-		s.Principal = p["AWS"]
-	}
-	return s.Effect == "Allow" && isAll(s.Principal) && isAll(s.Action) && isAll(s.Resource) &&
-		s.NotPrincipal == nil && s.NotAction == nil && s.NotResource == nil && s.Condition == nil
-}
-
-// isAll reports whether an element of a policy is "*" or ["*"].
-func isAll(v any) bool {
-	if list, ok := v.([]any); ok && len(list) == 1 {
-		v = list[0]
-	}
-	return v == "*"
 }

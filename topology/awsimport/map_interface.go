@@ -126,7 +126,10 @@ func (m *mapper) groupsOf(v *vpc, id string, e *NetworkInterface) (all []string)
 		if g.GroupId == "" {
 			continue
 		}
-		if group := m.dump.securityGroups.get(g.GroupId); group == nil || group.VpcId != v.id {
+		switch group := m.dump.securityGroups.get(g.GroupId); {
+		case group != nil && group.VpcId != v.id:
+			name = m.groupOfAnother(v, id, g.GroupId, group)
+		case group == nil:
 			name = nameOf(g.GroupId)
 			if _, there := v.spec.SecurityGroups[name]; !there {
 				m.unknownGroup(id, g.GroupId)
@@ -149,6 +152,20 @@ func (m *mapper) groupsOf(v *vpc, id string, e *NetworkInterface) (all []string)
 		return []string{m.openGroup(v)}
 	}
 	return all
+}
+
+// groupOfAnother names the copy of a group that belongs to another VPC, which may be associated with this one
+// (AssociateSecurityGroupVpc).
+func (m *mapper) groupOfAnother(v *vpc, eni, id string, g *SecurityGroup) string {
+	name := "of-another-vpc-" + strings.TrimPrefix(id, "sg-")
+	if _, there := v.spec.SecurityGroups[name]; !there {
+		v.spec.SecurityGroups[name] = topology.SecurityGroupSpec{Ingress: m.rules(v, id, g.IpPermissions), Egress: append([]topology.RuleSpec{}, m.rules(v, id, g.IpPermissionsEgress)...)}
+		m.fates.approximated("SecurityGroups", id, "copied into another VPC")
+		m.warn(m.dump.securityGroups.place(id), id, append([]Tag{{"Name", g.GroupName}}, g.Tags...),
+			"a security group of "+g.VpcId+", and "+eni+" in "+v.id+" has it: its rules are copied, and what they say of security groups is about members in "+g.VpcId+" only")
+	}
+	m.fates.approximated("NetworkInterfaces", eni, "a security group of another VPC")
+	return name
 }
 
 // unfiltered is what the security group of network interfaces without one is called.

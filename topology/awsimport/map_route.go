@@ -198,6 +198,8 @@ func (m *mapper) outside(v *vpc, table string, r *Route, six bool) string {
 		name, why = "nat64-"+id, "has to translate IPv6 (NAT64), which is not simulated"
 	case id == "":
 		id, name, why = table, "unknown-target", "has a route to a kind of target that is not known"
+	case m.leftOut(id) != "":
+		why = "is left out (" + m.leftOut(id) + ")"
 	case id == known || strings.HasPrefix(id, "igw-") || strings.HasPrefix(id, "vpce-"):
 		why = "is not in the dump, or not with what it leads to"
 	}
@@ -208,6 +210,16 @@ func (m *mapper) outside(v *vpc, table string, r *Route, six bool) string {
 		}
 	}
 	return name
+}
+
+// leftOut says why the topology does not have a target that the dump has.
+func (m *mapper) leftOut(id string) string {
+	for _, kind := range []string{"NatGateways", "VpcPeeringConnections", "TransitGateways", "VpcEndpoints", "InternetGateways", "EgressOnlyInternetGateways", "NetworkInterfaces", "Instances"} {
+		if is, said := m.fates[kind][id]; said && is.ignored {
+			return is.why
+		}
+	}
+	return ""
 }
 
 // toldOf reports whether a warning has said already that packets to a target are dropped.

@@ -115,14 +115,6 @@ func hasPublic(e *NetworkInterface, ip string) bool {
 	return e.Association.PublicIp == ip || slices.ContainsFunc(e.PrivateIpAddresses, func(a PrivateAddress) bool { return a.Association.PublicIp == ip })
 }
 
-// bucketPolicies warns of policies, which nothing enforces yet.
-func (m *mapper) bucketPolicies() {
-	for _, at := range m.dump.bucketPolicies {
-		m.fates.ignored("BucketPolicies", at.File, "policies are not enforced yet")
-		m.warn(at, "bucket policy", nil, "policies are not enforced yet: left out, and S3 allows every request")
-	}
-}
-
 // finish puts the VPCs into the topology, and gives them an internet to talk to.
 func (m *mapper) finish() {
 	m.spec.VPCs = map[string]topology.VPCSpec{}
@@ -250,7 +242,7 @@ func (m *mapper) summary() Summary {
 	add("TransitGatewayRoutes", d.transitContents.ids())
 	var policies []string
 	for _, p := range d.bucketPolicies {
-		policies = append(policies, p.File)
+		policies = append(policies, p.at.File)
 	}
 	add("BucketPolicies", policies)
 	return s

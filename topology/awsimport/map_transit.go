@@ -45,6 +45,11 @@ func (m *mapper) transitGateways() {
 func (m *mapper) attachment(id string) topology.TransitAttachmentSpec {
 	a := m.dump.attachments.get(id)
 	spec := topology.TransitAttachmentSpec{ID: unless(m.names.of(id), id)}
+	if far := m.farEnd(id); far != "" {
+		m.fates.used("TransitGatewayAttachments", id)
+		spec.Peer = m.names.of(m.dump.attachments.get(far).TransitGatewayId)
+		return spec
+	}
 	subnets := m.attachmentSubnets(id)
 	if len(subnets) == 0 {
 		spec.Outside = cmp.Or(a.ResourceType, "unknown")
@@ -56,7 +61,7 @@ func (m *mapper) attachment(id string) topology.TransitAttachmentSpec {
 			what = "its subnets in " + a.ResourceId + " are not in the dump (aws ec2 describe-transit-gateway-vpc-attachments)"
 		}
 		m.fates.approximated("TransitGatewayAttachments", id, "not followed: "+spec.Outside)
-		m.warn(m.dump.attachments.place(id), id, a.Tags, what+": packets that a transit gateway route sends to it are dropped (UNSUPPORTED_COMPONENT), and none come from there")
+		m.warn(m.dump.attachments.place(id), a.TransitGatewayAttachmentId, a.Tags, what+": packets that a transit gateway route sends to it are dropped (UNSUPPORTED_COMPONENT), and none come from there")
 		return spec
 	}
 	m.fates.used("TransitGatewayAttachments", id)
@@ -102,17 +107,17 @@ func (m *mapper) transitTable(g *transit, id string, gateway *topology.TransitGa
 // propagations are the attachments that propagate to a table: those listed, and those that its routes come from.
 func (m *mapper) propagations(g *transit, id string, contents *TransitTableContents) (all []string) {
 	for _, p := range contents.TransitGatewayRouteTablePropagations {
-		if (p.State == "enabled" || p.State == "") && slices.Contains(g.attachments, p.TransitGatewayAttachmentId) {
-			all = append(all, m.names.of(p.TransitGatewayAttachmentId))
+		if a := g.attachment(p.TransitGatewayAttachmentId); (p.State == "enabled" || p.State == "") && a != "" {
+			all = append(all, m.names.of(a))
 		}
 	}
 	for _, r := range contents.Routes {
 		if r.Type != "propagated" {
 			continue
 		}
-		for _, a := range r.TransitGatewayAttachments {
-			if slices.Contains(g.attachments, a.TransitGatewayAttachmentId) {
-				all = append(all, m.names.of(a.TransitGatewayAttachmentId))
+		for _, t := range r.TransitGatewayAttachments {
+			if a := g.attachment(t.TransitGatewayAttachmentId); a != "" {
+				all = append(all, m.names.of(a))
 			}
 		}
 	}
@@ -164,8 +169,8 @@ func (m *mapper) transitTarget(g *transit, table string, r TransitRoute, gateway
 	if len(targets) > 1 {
 		m.transitWarning(table, "its route to "+r.DestinationCidrBlock+" goes by several attachments at once: here by "+a.TransitGatewayAttachmentId+" only")
 	}
-	if slices.Contains(g.attachments, a.TransitGatewayAttachmentId) {
-		return m.names.of(a.TransitGatewayAttachmentId)
+	if key := g.attachment(a.TransitGatewayAttachmentId); key != "" {
+		return m.names.of(key)
 	}
 	if _, there := gateway.Attachments[a.TransitGatewayAttachmentId]; !there {
 		gateway.Attachments[a.TransitGatewayAttachmentId] = topology.TransitAttachmentSpec{Outside: cmp.Or(a.ResourceType, "unknown")}

@@ -65,7 +65,10 @@ func (m *merger) merge(to, from reflect.Value, path, tag string) {
 		}
 	case to.Kind() == reflect.Slice:
 		m.list(to, from, path, tag)
-	case !reflect.DeepEqual(to.Interface(), from.Interface()):
+	case reflect.DeepEqual(to.Interface(), from.Interface()):
+	case tag == "state" && !m.oneCall():
+		m.state(path, to, from)
+	default:
 		m.differ(path, tag, to.Interface(), from.Interface())
 	}
 }
@@ -106,12 +109,39 @@ func sorted(list reflect.Value) reflect.Value {
 	return c
 }
 
+// oneCall reports whether both copies were printed by one call.
+func (m *merger) oneCall() bool { return m.place.call() == m.first.call() }
+
+// state takes the later of two states, as the accounts were not asked at the same time: nothing is pending again once it was active,
+// or active once it was deleted.
+func (m *merger) state(path string, to, from reflect.Value) {
+	has, other := to.String(), from.String()
+	if stage(other) > stage(has) || stage(other) == stage(has) && other < has {
+		to.SetString(other)
+	}
+	m.warnings = append(m.warnings, Warning{
+		File: m.place.File, ID: m.id, Problem: fmt.Sprintf("%s is %s here and %s at %s: packets go as if it were %s", path, other, has, m.first, to),
+	})
+}
+
+// stage is how far an object is in its life: it begins, works, or ends.
+func stage(state string) int {
+	state = strings.ToLower(state)
+	switch {
+	case strings.HasPrefix(state, "pending"), slices.Contains([]string{"initiating", "initiating-request", "initiatingrequest", "provisioning", "requested"}, state):
+		return 0
+	case slices.Contains([]string{"active", "available", "modifying", "partial", "running", "stopping", "stopped"}, state):
+		return 1
+	}
+	return 2
+}
+
 // differ deals with two copies that disagree. What AWS never changes makes them two objects with one id; so does any other
-// difference within one file, which one call printed.
+// difference within what one call printed.
 func (m *merger) differ(path, tag string, has, other any) {
 	switch {
 	case tag == "any":
-	case tag == "same" || m.place.File == m.first.File:
+	case tag == "same" || m.oneCall():
 		m.errs = append(m.errs, m.place.problem(path, fmt.Sprintf("%v, but %s has %v at %s; one id is one object", shown(other), m.id, shown(has), m.first)))
 	default:
 		m.warnings = append(m.warnings, Warning{

@@ -97,7 +97,7 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// What the folders of a dump may be called.
+// What folders of a dump, and keys around its lists, may be called.
 var (
 	regionName  = regexp.MustCompile(`^[a-z]{2}(-[a-z]+){1,3}-[0-9]{1,2}$`)
 	accountName = regexp.MustCompile(`^[0-9]{12}$`)
@@ -107,14 +107,19 @@ var (
 func placeOf(name string) Place {
 	p := Place{File: name}
 	for _, part := range strings.Split(path.Dir(name), "/") {
-		switch {
-		case regionName.MatchString(part):
-			p.Region = part
-		case accountName.MatchString(part):
-			p.Account = part
-		}
+		p.within(part)
 	}
 	return p
+}
+
+// within notes the name of a folder or key that something is in, if that is a region or an account.
+func (p *Place) within(name string) {
+	switch name := strings.ToLower(name); {
+	case regionName.MatchString(name):
+		p.Region = name
+	case accountName.MatchString(name):
+		p.Account = name
+	}
 }
 
 // pages are the files of one folder that have a list, and how many of them say that it goes on elsewhere.

@@ -2,6 +2,7 @@ package awsimport
 
 import (
 	"bytes"
+	"compress/gzip"
 	"fmt"
 	"io"
 	"os"
@@ -51,6 +52,33 @@ func TestFilesOfOddEncodings(t *testing.T) {
 			require.Contains(t, strings.ReplaceAll(err.Error(), dir, "DIR"), row.want)
 		})
 	}
+}
+
+func TestGzipIsUnpacked(t *testing.T) {
+	t.Parallel()
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	_, err := io.WriteString(w, oneVPC)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	whole := packed.String()
+	d, err := Read(folder(t, map[string]string{"Vpcs.json.gz": whole}))
+	require.NoError(t, err)
+	require.NotNil(t, d.vpcs.get("vpc-00000001"))
+	_, err = Read(folder(t, map[string]string{"Vpcs.json.gz": whole[:len(whole)-12]}))
+	require.ErrorContains(t, err, "Vpcs.json.gz: ")
+	require.ErrorContains(t, err, "cut off")
+	_, err = Read(folder(t, map[string]string{"Vpcs.json.gz": whole[:8]}))
+	require.EqualError(t, err, "Vpcs.json.gz: not whole gzip: unexpected EOF")
+}
+
+func TestABareListSaysWhyThereIsNoVPC(t *testing.T) {
+	t.Parallel()
+	d, err := Read(folder(t, map[string]string{"Vpcs.json": `[{"VpcId": "vpc-00000001"}]`, "Subnets.json": `{"Subnets": []}`}))
+	require.NoError(t, err)
+	_, err = Map(d, Options{})
+	require.ErrorContains(t, err, "there is no VPC in the dump")
+	require.ErrorContains(t, err, "Vpcs.json: a list at the top")
 }
 
 func TestLinksAreFollowedButNotForever(t *testing.T) {

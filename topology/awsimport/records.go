@@ -2,7 +2,7 @@ package awsimport
 
 // The records are AWS's shapes, cut to the fields that matter to packets. The merge tag says what becomes of a field in which two
 // copies of one object differ: "same" can't differ, as AWS never changes it; "any" may, as each account has its own; without a tag
-// the richer copy's is taken, with a warning.
+// the richer copy's is taken, with a warning; of a "state" the later one is.
 
 // Tag is a tag.
 type Tag struct{ Key, Value string }
@@ -37,6 +37,7 @@ type Subnet struct {
 	AvailabilityZone            string            `json:",omitempty" merge:"any"`
 	AvailabilityZoneId          string            `json:",omitempty" merge:"same"`
 	OwnerId                     string            `json:",omitempty" merge:"same"`
+	SubnetArn                   string            `json:",omitempty" merge:"same"`
 	Tags                        []Tag             `json:",omitempty" merge:"any"`
 }
 
@@ -100,7 +101,7 @@ type EgressOnlyInternetGateway struct {
 // VpnGateway is of describe-vpn-gateways: a virtual private gateway.
 type VpnGateway struct {
 	VpnGatewayId   string
-	State          string              `json:",omitempty"`
+	State          string              `json:",omitempty" merge:"state"`
 	VpcAttachments []GatewayAttachment `json:",omitempty"`
 	Tags           []Tag               `json:",omitempty" merge:"any"`
 }
@@ -108,7 +109,7 @@ type VpnGateway struct {
 // NatGateway is of describe-nat-gateways.
 type NatGateway struct {
 	NatGatewayId        string
-	State               string       `json:",omitempty"`
+	State               string       `json:",omitempty" merge:"state"`
 	VpcId               string       `json:",omitempty" merge:"same"`
 	SubnetId            string       `json:",omitempty" merge:"same"`
 	ConnectivityType    string       `json:",omitempty" merge:"same"`
@@ -132,7 +133,7 @@ type VpcEndpoint struct {
 	VpcEndpointType     string                     `json:",omitempty" merge:"same"`
 	ServiceName         string                     `json:",omitempty" merge:"same"`
 	VpcId               string                     `json:",omitempty" merge:"same"`
-	State               string                     `json:",omitempty"`
+	State               string                     `json:",omitempty" merge:"state"`
 	RouteTableIds       []string                   `json:",omitempty"`
 	SubnetIds           []string                   `json:",omitempty"`
 	NetworkInterfaceIds []string                   `json:",omitempty"`
@@ -205,7 +206,7 @@ type Reservation struct {
 // Instance is an instance.
 type Instance struct {
 	InstanceId        string
-	State             struct{ Name string } `json:",omitzero"`
+	State             struct{ Name string } `json:",omitzero" merge:"state"`
 	VpcId             string                `json:",omitempty" merge:"same"`
 	NetworkInterfaces []NetworkInterface    `json:",omitempty" merge:"any"`
 	Tags              []Tag                 `json:",omitempty" merge:"any"`
@@ -231,8 +232,14 @@ type IpPermission struct {
 	ToPort           *int                            `json:",omitempty"`
 	IpRanges         []struct{ CidrIp string }       `json:",omitempty"`
 	Ipv6Ranges       []struct{ CidrIpv6 string }     `json:",omitempty"`
-	UserIdGroupPairs []struct{ GroupId string }      `json:",omitempty"`
+	UserIdGroupPairs []GroupPair                     `json:",omitempty"`
 	PrefixListIds    []struct{ PrefixListId string } `json:",omitempty"`
+}
+
+// GroupPair is a security group as the other side of a rule.
+type GroupPair struct {
+	GroupId       string
+	PeeringStatus string `json:",omitempty"` // of the peering connection by which it is in another VPC
 }
 
 // NetworkAcl is of describe-network-acls.
@@ -261,7 +268,7 @@ type NetworkAclEntry struct {
 // VpcPeeringConnection is of describe-vpc-peering-connections.
 type VpcPeeringConnection struct {
 	VpcPeeringConnectionId string
-	Status                 struct{ Code string } `json:",omitzero"`
+	Status                 struct{ Code string } `json:",omitzero" merge:"state"`
 	RequesterVpcInfo       PeeringSide           `json:",omitzero"`
 	AccepterVpcInfo        PeeringSide           `json:",omitzero"`
 	Tags                   []Tag                 `json:",omitempty" merge:"any"`
@@ -276,7 +283,9 @@ type PeeringSide struct {
 
 // Address is of describe-addresses: an Elastic IP address.
 type Address struct {
-	PublicIp           string
+	PublicIp           string `json:",omitempty"`
+	CarrierIp          string `json:",omitempty"` // of a Wavelength Zone, in place of a public one
+	CustomerOwnedIp    string `json:",omitempty"` // of an Outpost
 	AllocationId       string `json:",omitempty"`
 	NetworkInterfaceId string `json:",omitempty"`
 	PrivateIpAddress   string `json:",omitempty"`

@@ -3,7 +3,7 @@ package awsimport
 // TransitGateway is of describe-transit-gateways.
 type TransitGateway struct {
 	TransitGatewayId string
-	State            string         `json:",omitempty"`
+	State            string         `json:",omitempty" merge:"state"`
 	Options          TransitOptions `json:",omitzero" merge:"any"`
 	Tags             []Tag          `json:",omitempty" merge:"any"`
 }
@@ -22,10 +22,14 @@ type TransitGatewayAttachment struct {
 	ResourceType               string             `json:",omitempty" merge:"same"`
 	ResourceId                 string             `json:",omitempty" merge:"same"`
 	VpcId                      string             `json:",omitempty" merge:"same"`
-	State                      string             `json:",omitempty"`
+	State                      string             `json:",omitempty" merge:"state"`
 	SubnetIds                  []string           `json:",omitempty"`
 	Association                TransitAssociation `json:",omitzero"`
 	Tags                       []Tag              `json:",omitempty" merge:"any"`
+}
+
+func (a *TransitGatewayAttachment) isPeering() bool {
+	return a.ResourceType == "peering" || a.ResourceType == "tgw-peering"
 }
 
 // TransitAssociation is of an attachment with the route table that what it sends is looked up in.
@@ -38,7 +42,7 @@ type TransitAssociation struct {
 type TransitGatewayRouteTable struct {
 	TransitGatewayRouteTableId string
 	TransitGatewayId           string `json:",omitempty" merge:"same"`
-	State                      string `json:",omitempty"`
+	State                      string `json:",omitempty" merge:"state"`
 	Tags                       []Tag  `json:",omitempty" merge:"any"`
 }
 

@@ -20,6 +20,9 @@ func (m *mapper) regions(given string) (errs topology.Errors) {
 	for _, id := range m.dump.subnets.ids() {
 		s := m.dump.subnets.get(id)
 		m.says(s.VpcId, zoneRegion.FindString(s.AvailabilityZone))
+		if arn := strings.Split(s.SubnetArn, ":"); len(arn) > 3 {
+			m.says(s.VpcId, arn[3])
+		}
 	}
 	for _, id := range m.dump.endpoints.ids() {
 		e := m.dump.endpoints.get(id)
@@ -111,7 +114,7 @@ func zoneNames(subnets *table[Subnet]) zones {
 // of is the name of a subnet's zone; empty if it is the region's first, which needs no word.
 func (z zones) of(s *Subnet, region string) string {
 	name := s.AvailabilityZone
-	if renamed := z[s.AvailabilityZoneId]; renamed != "" {
+	if renamed := z[s.AvailabilityZoneId]; zoneRegion.FindString(renamed) == zoneRegion.FindString(name) && renamed != "" {
 		name = renamed
 	}
 	if last := len(name) - 1; last < 0 || name == region+"a" || name[last] < 'a' || name[last] > 'z' { // of Wavelength Zones there is no word

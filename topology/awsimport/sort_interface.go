@@ -83,6 +83,8 @@ func (m *mapper) fits(id string, e *NetworkInterface) bool {
 	why, what := "", e.Description
 	a, err := netip.ParseAddr(primary(e))
 	switch {
+	case !v.hasSubnet(e.SubnetId) && m.dump.subnets.get(e.SubnetId) != nil:
+		why = "its subnet " + e.SubnetId + " is left out"
 	case !v.hasSubnet(e.SubnetId):
 		why = "its subnet " + e.SubnetId + " is not in the dump"
 	case primary(e) == automatic && v.hasSubnet(e.SubnetId):

@@ -31,14 +31,18 @@ func (m *mapper) sortTransitGateways(everywhere []string) {
 	m.sortTransitTables()
 	for _, id := range sortedKeys(m.transit) {
 		g := m.transit[id]
-		if !slices.ContainsFunc(g.attachments, func(a string) bool { return m.byID[m.dump.attachments.get(a).ResourceId] != nil }) {
+		if !slices.ContainsFunc(g.attachments, func(a string) bool { return m.byID[m.dump.attachments.get(a).ResourceId] != nil || m.farEnd(a) != "" }) {
 			m.fates.ignored("TransitGateways", id, "no VPC of the dump is attached to it")
 			delete(m.transit, id)
 			continue
 		}
 		m.names.want(id, nameTag(g.value.Tags), everywhere...)
 		for _, a := range g.attachments {
-			m.names.want(a, nameTag(m.dump.attachments.get(a).Tags), "attachment "+id)
+			if value := m.dump.attachments.get(a); value.isPeering() {
+				m.names.keep(a, nameOf(value.TransitGatewayAttachmentId), "attachment "+id)
+			} else {
+				m.names.want(a, nameTag(value.Tags), "attachment "+id)
+			}
 		}
 		for _, t := range g.tables {
 			tags := []Tag(nil)
@@ -48,6 +52,28 @@ func (m *mapper) sortTransitGateways(everywhere []string) {
 			m.names.want(t, nameTag(tags), "transit table "+id)
 		}
 	}
+}
+
+// farEnd returns the other end of a peering attachment whose transit gateways are both in the dump, or nothing.
+func (m *mapper) farEnd(attachment string) string {
+	near := m.dump.attachments.get(attachment)
+	for _, id := range sortedKeys(m.transit) {
+		key := near.TransitGatewayAttachmentId + " " + id
+		if near.isPeering() && id != near.TransitGatewayId && slices.Contains(m.transit[id].attachments, key) {
+			return key
+		}
+	}
+	return ""
+}
+
+// attachment returns the key of an attachment of the gateway, or nothing if that is not in the dump.
+func (g *transit) attachment(id string) string {
+	for _, key := range []string{id, id + " " + g.id} {
+		if slices.Contains(g.attachments, key) {
+			return key
+		}
+	}
+	return ""
 }
 
 // sortAttachments gives the attachments to their transit gateways; one that no list has is known by its attachments.
@@ -96,12 +122,16 @@ func (m *mapper) sortTransitTables() {
 
 // tableOf is the route table with which an attachment is associated; empty if it is with none.
 func (m *mapper) tableOf(attachment string) string {
-	if a := m.dump.attachments.get(attachment).Association; a.State == "associated" || a.State == "" && a.TransitGatewayRouteTableId != "" {
+	value := m.dump.attachments.get(attachment)
+	if a := value.Association; a.State == "associated" || a.State == "" && a.TransitGatewayRouteTableId != "" {
 		return a.TransitGatewayRouteTableId
 	}
 	for _, id := range m.dump.transitContents.ids() {
+		if t := m.dump.transitTables.get(id); t != nil && t.TransitGatewayId != "" && t.TransitGatewayId != value.TransitGatewayId {
+			continue // of the other end of a peering attachment
+		}
 		for _, member := range m.dump.transitContents.get(id).Associations {
-			if member.TransitGatewayAttachmentId == attachment && (member.State == "associated" || member.State == "") {
+			if member.TransitGatewayAttachmentId == value.TransitGatewayAttachmentId && (member.State == "associated" || member.State == "") {
 				return id
 			}
 		}

@@ -194,7 +194,7 @@ func (t *terraform) vpc(r *resource) {
 	all := "-1"
 	*part(t.parts.groups, group) = SecurityGroup{
 		GroupId: group, GroupName: "default", VpcId: id,
-		IpPermissions:       []IpPermission{{IpProtocol: all, UserIdGroupPairs: []struct{ GroupId string }{{group}}}},
+		IpPermissions:       []IpPermission{{IpProtocol: all, UserIdGroupPairs: []GroupPair{{GroupId: group}}}},
 		IpPermissionsEgress: []IpPermission{{IpProtocol: all, IpRanges: []struct{ CidrIp string }{{"0.0.0.0/0"}}}},
 	}
 	*part(t.parts.acls, acl) = NetworkAcl{NetworkAclId: acl, VpcId: id, IsDefault: true, Entries: []NetworkAclEntry{

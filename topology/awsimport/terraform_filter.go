@@ -56,7 +56,7 @@ func (t *terraform) permission(n node, group string) IpPermission {
 	}
 	for _, g := range groups {
 		if g != "" {
-			p.UserIdGroupPairs = append(p.UserIdGroupPairs, struct{ GroupId string }{g})
+			p.UserIdGroupPairs = append(p.UserIdGroupPairs, GroupPair{GroupId: g})
 		}
 	}
 	for _, l := range append(t.ids(n, "prefix_list_ids", "aws_ec2_managed_prefix_list", "aws_vpc_endpoint"), t.id(n, "prefix_list_id", "aws_ec2_managed_prefix_list")) {

@@ -60,7 +60,7 @@ func (g egressOnly) Cross(p *packet.Packet) drop.Reason {
 	return g.out.Cross(p)
 }
 
-// hop is an internet gateway's way in for IPv6.
+// hop is an internet gateway's way in for IPv6, and the way from one transit gateway to the next.
 type hop struct{}
 
 // Cross takes one off the hop limit, as for IPv4 (aws-semantics 8.4).

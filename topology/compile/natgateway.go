@@ -34,14 +34,25 @@ func (c *compiler) natConfig(g *topology.NATGateway) nat.GatewayConfig {
 // to it. Peered VPCs have no way to it (aws-semantics 5.1).
 func (c *compiler) natSources(v *topology.VPC) []netip.Prefix {
 	sources := slices.Clone(v.CIDRs)
-	for _, g := range c.network.TransitGateways {
-		if attachmentOf(g, v) == nil {
-			continue
+	seen := map[*topology.TransitGateway]bool{}
+	var from func(g *topology.TransitGateway)
+	from = func(g *topology.TransitGateway) {
+		if seen[g] {
+			return
 		}
+		seen[g] = true
 		for _, a := range g.Attachments {
 			if a.VPC != v && a.VPC != nil {
 				sources = append(sources, a.VPC.CIDRs...)
 			}
+			if a.Peer != nil {
+				from(a.Peer.Gateway)
+			}
+		}
+	}
+	for _, g := range c.network.TransitGateways {
+		if attachmentOf(g, v) != nil {
+			from(g)
 		}
 	}
 	return sources

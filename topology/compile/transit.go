@@ -86,6 +86,16 @@ func (c *compiler) transitNode(w transitView) *dataplane.Node {
 	return n
 }
 
+// toTransitPeer makes out a route to the far end of a peering attachment: the packet goes on by the table that it is associated with, one hop
+// on (aws-semantics 8.4).
+func (c *compiler) toTransitPeer(out *dataplane.Route, far *topology.TransitAttachment, zone string) {
+	if far.Table == nil {
+		out.Drop = drop.TransitNoRoute
+		return
+	}
+	out.Gateway, out.Node = hop{}, c.transitNode(transitView{far.Table, zone})
+}
+
 func (c *compiler) transitRoute(r *topology.TransitRoute, zone string) *dataplane.Route {
 	out := &dataplane.Route{Prefix: r.Destination, Origin: routing.Static, Path: conntrack.PathTransit}
 	if r.Propagated {
@@ -98,6 +108,10 @@ func (c *compiler) transitRoute(r *topology.TransitRoute, zone string) *dataplan
 	out.Target = r.Attachment.ID
 	if r.Attachment.Outside != "" {
 		out.Drop = drop.UnsupportedComponent
+		return out
+	}
+	if far := r.Attachment.Peer; far != nil {
+		c.toTransitPeer(out, far, zone)
 		return out
 	}
 	out.Interface = c.interfaces[r.Attachment.InterfaceIDs[max(0, inZone(r.Attachment, zone))]]
