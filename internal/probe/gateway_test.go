@@ -82,7 +82,7 @@ type gatewayRow struct {
 var gatewayRows = map[string]gatewayRow{
 	"through a NAT gateway, and back through its translation": {
 		Query{From: "app", To: "client", Protocol: "tcp", Port: 80}, Delivered, "client", "198.51.100.100", Delivered,
-		[]string{"host-", "internet", "igw-", "rtb-", "eni-", "vpc-", "acl-", "eni-"},
+		[]string{"host-", "internet", "igw-", "rtb-", "eni-", "nat-", "vpc-", "acl-", "eni-"},
 	},
 	"ping through a NAT gateway": {Query{From: "app", To: "client", Protocol: "icmp"}, Delivered, "client", "198.51.100.100", Delivered, nil},
 	"a NAT gateway lets nobody in": {
@@ -225,7 +225,7 @@ func TestHopsThroughANATGateway(t *testing.T) {
 	require.NoError(t, err)
 	acl := n.Subnet("private").ACL.ID + "#100"
 	require.Equal(t, []string{
-		identify(n, "app"), acl, n.RouteTable("private").ID, acl, identify(n, "nat"), acl, n.RouteTable("public").ID,
+		identify(n, "app"), acl, n.RouteTable("private").ID, acl, identify(n, "nat"), n.NATGateway("nat").ID, acl, n.RouteTable("public").ID,
 		n.VPC("main").InternetGateway.ID, "internet", identify(n, "client"),
 	}, a.Hops)
 }

@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -202,6 +203,7 @@ func (t *Tracer) send(from *dataplane.Interface, p *packet.Packet, question *dat
 		trace.Steps = trace.Steps[:len(trace.Steps)-1]
 	}
 	a := answer(trace.Steps, p.Protocol != packet.ICMP && p.Protocol != packet.ICMPv6)
+	t.nameNAT(a, trace.Steps)
 	if at == nil {
 		a.Verdict, a.Reason, a.By = Dropped, reason.String(), a.Where
 		return a, p, nil, trace
@@ -212,6 +214,18 @@ func (t *Tracer) send(from *dataplane.Interface, p *packet.Packet, question *dat
 		a.Hops = append(a.Hops, at.ID)
 	}
 	return a, p, at, trace
+}
+
+// nameNAT makes each NAT gateway that was crossed a hop behind its network interface.
+func (t *Tracer) nameNAT(a *Answer, steps []dataplane.Step) {
+	for _, s := range steps {
+		if s.Stage != dataplane.StageGateway {
+			continue
+		}
+		if g := t.natInterface(s.Where); g != nil {
+			a.Hops = slices.Insert(a.Hops, 1+slices.Index(a.Hops, s.Where), g.ID)
+		}
+	}
 }
 
 func last(steps []dataplane.Step) dataplane.Step {

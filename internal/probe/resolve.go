@@ -97,9 +97,14 @@ func (t *Tracer) natGateway(word string) *topology.NATGateway {
 	if g := t.Network.NATGateway(word); g != nil {
 		return g
 	}
+	return t.natInterface(word)
+}
+
+// natInterface finds a NAT gateway by the id of its network interface.
+func (t *Tracer) natInterface(id string) *topology.NATGateway {
 	for _, v := range t.Network.VPCs {
 		for _, g := range v.NATGateways {
-			if g.InterfaceID == word {
+			if g.InterfaceID == id {
 				return g
 			}
 		}
