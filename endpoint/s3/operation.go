@@ -54,8 +54,7 @@ var objectOperations = map[string]methods{
 	"uploads":    {"POST": "CreateMultipartUpload"},
 }
 
-// operationOf names what a request asks for. The error is the answer to one that S3 does not know. A request that selects two operations
-// is refused, so that what is authorised cannot be another than what is done.
+// operationOf names what a request asks for. The error is the answer to one that S3 does not know.
 func operationOf(method, bucket, key string, query url.Values, header http.Header) (string, error) {
 	if bucket == "" {
 		if method == http.MethodGet {
@@ -63,23 +62,13 @@ func operationOf(method, bucket, key string, query url.Values, header http.Heade
 		}
 		return "", notAllowed()
 	}
-	all, chosen := bucketOperations, ""
+	all := bucketOperations
 	if key != "" {
 		all = objectOperations
 	}
-	for name := range query {
-		_, ofBucket := bucketOperations[name]
-		_, ofObject := objectOperations[name]
-		switch {
-		case !ofBucket && !ofObject:
-		case chosen != "":
-			return "", fail(400, "InvalidArgument", "Conflicting query string parameters: %s, %s", min(chosen, name), max(chosen, name))
-		default:
-			chosen = name
-		}
-	}
-	if chosen == "uploadId" && query.Get(chosen) == "" { // to the library it would be none
-		return "", fail(400, "InvalidArgument", "This operation does not accept an empty uploadId")
+	chosen, err := selected(query)
+	if err != nil {
+		return "", err
 	}
 	name := all[chosen][method]
 	if method == http.MethodHead && name == "" { // is answered as GET is, without the body
@@ -97,6 +86,26 @@ func operationOf(method, bucket, key string, query url.Values, header http.Heade
 		return "UploadPartCopy", nil
 	}
 	return name, nil
+}
+
+// selected is the parameter of the query that selects an operation; empty if there is none. Two of them are refused, so that what is
+// authorised cannot be another than what is done.
+func selected(query url.Values) (chosen string, err error) {
+	for name := range query {
+		_, ofBucket := bucketOperations[name]
+		_, ofObject := objectOperations[name]
+		switch {
+		case !ofBucket && !ofObject:
+		case chosen != "":
+			return "", fail(400, "InvalidArgument", "Conflicting query string parameters: %s, %s", min(chosen, name), max(chosen, name))
+		default:
+			chosen = name
+		}
+	}
+	if chosen == "uploadId" && query.Get(chosen) == "" { // to the library it would be none
+		return "", fail(400, "InvalidArgument", "This operation does not accept an empty uploadId")
+	}
+	return chosen, nil
 }
 
 func notAllowed() *apiError {

@@ -337,3 +337,17 @@ func FuzzChunks(f *testing.F) {
 }
 
 func base64Of(sum []byte) string { return base64.StdEncoding.EncodeToString(sum) }
+
+// TestOldPresignedWithTemporaryCredentials: the token is signed as a header and sent as a parameter. The URL is one that the AWS CLI
+// 1.45 made.
+func TestOldPresignedWithTemporaryCredentials(t *testing.T) {
+	const secret, token = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "a/token+of=some"
+	r := httptest.NewRequest("GET", "https://demo.s3.amazonaws.com/hello.txt?AWSAccessKeyId=ASIAIOSFODNN7EXAMPLE&Signature=X9KC7w8KXWISG0PDNtQHCPg6dSE%3D&x-amz-security-token=a%2Ftoken%2Bof%3Dsome&Expires=1795970741", nil)
+	s, err := ParseOldPresigned(r)
+	require.NoError(t, err)
+	require.Equal(t, token, s.SessionToken)
+	at := s.Expires.Add(-time.Minute)
+	require.NoError(t, s.Verify(r, "demo", secret, at))
+	require.Error(t, s.Verify(r, "demo", secret+"x", at))
+	require.Error(t, s.Verify(r, "other", secret, at))
+}

@@ -45,7 +45,7 @@ func (s *OldPresigned) Verify(r *http.Request, bucket, secret string, now time.T
 		return denied("Request has expired", Field{"Expires", s.Expires.UTC().Format(time.RFC3339)}, Field{"ServerTime", now.UTC().Format(time.RFC3339)})
 	}
 	text := strings.Join([]string{
-		r.Method, r.Header.Get("Content-MD5"), r.Header.Get("Content-Type"), strconv.FormatInt(s.Expires.Unix(), 10), oldHeaders(r.Header) + oldResource(r, bucket),
+		r.Method, r.Header.Get("Content-MD5"), r.Header.Get("Content-Type"), strconv.FormatInt(s.Expires.Unix(), 10), oldHeaders(r) + oldResource(r, bucket),
 	}, "\n")
 	h := hmac.New(sha1.New, []byte(secret))
 	h.Write([]byte(text))
@@ -57,12 +57,15 @@ func (s *OldPresigned) Verify(r *http.Request, bucket, secret string, now time.T
 	return nil
 }
 
-// oldHeaders writes the headers that are S3's own, one a line.
-func oldHeaders(h http.Header) string {
+// oldHeaders writes the headers that are S3's own, one a line. A URL has them as parameters: the token of temporary credentials is
+// signed as if it were a header, as the AWS CLI and SDKs do.
+func oldHeaders(r *http.Request) string {
 	var lines []string
-	for name, values := range h {
-		if name = strings.ToLower(name); strings.HasPrefix(name, "x-amz-") {
-			lines = append(lines, name+":"+strings.TrimSpace(strings.Join(values, ","))+"\n")
+	for _, all := range []map[string][]string{r.Header, r.URL.Query()} {
+		for name, values := range all {
+			if name = strings.ToLower(name); strings.HasPrefix(name, "x-amz-") {
+				lines = append(lines, name+":"+strings.TrimSpace(strings.Join(values, ","))+"\n")
+			}
 		}
 	}
 	slices.Sort(lines)
@@ -73,7 +76,7 @@ func oldHeaders(h http.Header) string {
 var oldSubresources = []string{
 	"accelerate", "acl", "cors", "delete", "lifecycle", "location", "logging", "notification", "partNumber", "policy", "replication", "requestPayment",
 	"response-cache-control", "response-content-disposition", "response-content-encoding", "response-content-language", "response-content-type",
-	"response-expires", "restore", "tagging", "torrent", "uploadId", "uploads", "versionId", "versioning", "versions", "website", "x-amz-security-token",
+	"response-expires", "restore", "tagging", "torrent", "uploadId", "uploads", "versionId", "versioning", "versions", "website",
 }
 
 // oldResource writes bucket, path and the parameters that select what of it is meant.

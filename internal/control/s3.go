@@ -5,6 +5,8 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 
 	"vpcsim/endpoint/policy"
 	"vpcsim/endpoint/s3"
@@ -120,9 +122,9 @@ var bundlePaths = []string{
 	"/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem",
 }
 
-// bundleVariables are what programs with certificate authorities of their own look at: the AWS CLI and SDKs, OpenSSL and Go, curl,
-// Python's requests, Node.js.
-var bundleVariables = []string{"AWS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"}
+// bundleVariables are what programs with certificate authorities of their own look at: OpenSSL and Go, curl, Python's requests and the
+// AWS CLI, Node.js.
+var bundleVariables = []string{"SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"}
 
 // trusted adds to files the machine's bundles with the lab's own authority in them.
 func (l *Lab) trusted(files map[string][]byte) {
@@ -133,12 +135,15 @@ func (l *Lab) trusted(files map[string][]byte) {
 	}
 }
 
-// trust tells a command where the lab's authority is: in the first bundle that the machine has.
+// trust tells a command where the lab's authority is: in the first bundle that the machine has. AWS_CA_BUNDLE is taken away, whatever
+// it says: the SDKs for Go refuse to start with it in programs that have an HTTP client of their own, rclone for one, and who looks at
+// it looks at one of the others, too.
 func trust(cmd *exec.Cmd) {
 	for _, path := range bundlePaths {
 		if _, err := os.Stat(path); err == nil {
+			cmd.Env = slices.DeleteFunc(cmd.Environ(), func(v string) bool { return strings.HasPrefix(v, "AWS_CA_BUNDLE=") })
 			for _, name := range bundleVariables {
-				cmd.Env = append(cmd.Environ(), name+"="+path)
+				cmd.Env = append(cmd.Env, name+"="+path)
 			}
 			return
 		}

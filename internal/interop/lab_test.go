@@ -108,8 +108,14 @@ func (l lab) run(t testing.TB, on, program string, args ...string) string {
 // pipe is run for a program that reads its standard input.
 func (l lab) pipe(t testing.TB, input, on, program string, args ...string) string {
 	t.Helper()
+	return l.patiently(t, 30*time.Second, input, on, program, args...)
+}
+
+// patiently is pipe for a program that may take long.
+func (l lab) patiently(t testing.TB, limit time.Duration, input, on, program string, args ...string) string {
+	t.Helper()
 	tool(t, program)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C")

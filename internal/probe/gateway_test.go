@@ -192,7 +192,7 @@ func met(hops, kinds []string) bool {
 // TestHopsAreIDs: AWS's where it has one, with the number of the entry of a network ACL; ours for the internet, its hosts and S3.
 func TestHopsAreIDs(t *testing.T) {
 	t.Parallel()
-	id := regexp.MustCompile(`^((eni|acl|rtb|igw|eigw|vpc|vpce|pcx|tgw|tgw-rtb|tgw-attach|host)-[0-9a-f]+(#([0-9]+|\*))?|services-vpc-[0-9a-f]+|internet|s3-internet)$`)
+	id := regexp.MustCompile(`^((eni|acl|rtb|igw|eigw|nat|vpc|vpce|pcx|tgw|tgw-rtb|tgw-attach|host)-[0-9a-f]+(#([0-9]+|\*))?|services-vpc-[0-9a-f]+|internet|s3-internet)$`)
 	check := func(name string, a *Answer) {
 		for ; a != nil; a = a.Return {
 			for n, hop := range a.Hops {

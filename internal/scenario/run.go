@@ -312,6 +312,9 @@ func (r *run) observe(c *connection) {
 	}
 	c.mu.Lock()
 	local, remote, gone, cut := c.local, c.remote, c.lost() || c.stopped, c.cut
+	if c.denied && c.pathBefore == "" {
+		gone = false // it is over, but came through: the router and S3 remember it for a while
+	}
 	c.mu.Unlock()
 	if !local.IsValid() {
 		return
