@@ -81,7 +81,7 @@ func (r *resolver) accessKey(at string, k AccessKeySpec, taken map[string]string
 	if k.Secret == "" {
 		r.errorf(join(at, "secret"), "missing")
 	}
-	return AccessKey{ID: k.ID, Secret: k.Secret}
+	return AccessKey(k)
 }
 
 // identityPolicies reads the inline policies of a user or role.

@@ -52,7 +52,7 @@ func (v *View) Lookup(name string) ([]netip.Addr, bool) {
 // lookup is Lookup of a canonical name, which also says for how many seconds the answer may be kept.
 func (v *View) lookup(name string) (addresses []netip.Addr, ttl uint32, ok bool) {
 	for _, t := range v.Tables {
-		if addresses, ok = t.addresses[name]; len(addresses) > 0 {
+		if addresses = t.addresses[name]; len(addresses) > 0 {
 			return addresses, hostTTL, true
 		}
 	}

@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -49,7 +50,7 @@ func TestAThousandConnectionsAtOnce(t *testing.T) {
 
 // putGetDelete does the three on one connection.
 func putGetDelete(c net.Conn, path, content string) error {
-	transport := &http.Transport{Dial: func(string, string) (net.Conn, error) { return c, nil }, MaxConnsPerHost: 1}
+	transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return c, nil }, MaxConnsPerHost: 1}
 	for _, step := range []struct{ method, body, want string }{{"PUT", content, ""}, {"GET", "", content}, {"DELETE", "", ""}} {
 		r, err := http.NewRequest(step.method, "http://s3.us-east-1.amazonaws.com"+path, strings.NewReader(step.body))
 		if err != nil {

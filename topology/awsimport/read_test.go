@@ -3,7 +3,6 @@ package awsimport
 import (
 	"bytes"
 	"compress/gzip"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -234,5 +233,5 @@ func mapped(t *testing.T, d *Dump) {
 	text, err := r.Spec.YAML()
 	require.NoError(t, err)
 	_, _, err = topology.Parse("a", text)
-	require.NoError(t, err, fmt.Sprintf("%s", text))
+	require.NoError(t, err, string(text))
 }
