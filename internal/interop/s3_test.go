@@ -1,7 +1,6 @@
 package interop
 
 import (
-	"os/exec"
 	"strings"
 	"testing"
 )
@@ -41,9 +40,7 @@ iam:
 // TestCurlOfS3: names resolve, certificates verify, and the policies decide by the path that a request takes.
 func TestCurlOfS3(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("curl"); err != nil {
-		t.Skip("curl is not installed")
-	}
+	tool(t, "curl")
 	l := start(t, s3Lab)
 	for _, row := range []struct{ name, from, url, want string }{
 		{"through the endpoint", "app", "https://photos.s3.us-east-1.amazonaws.com/cat.jpg", "meow"},
@@ -61,9 +58,7 @@ func TestCurlOfS3(t *testing.T) {
 // TestCLIWithTheRoleOfItsInstance: the AWS CLI needs no configuration in an instance that has a role.
 func TestCLIWithTheRoleOfItsInstance(t *testing.T) {
 	t.Parallel()
-	if out, err := exec.Command("aws", "--version").CombinedOutput(); err != nil || !strings.HasPrefix(string(out), "aws-cli/") {
-		t.Skip("the AWS CLI is not installed")
-	}
+	tool(t, "aws")
 	l := start(t, s3Lab)
 	cli := func(args ...string) string {
 		clean := []string{"-u", "AWS_ACCESS_KEY_ID", "-u", "AWS_SECRET_ACCESS_KEY", "-u", "AWS_SESSION_TOKEN", "-u", "AWS_PROFILE", "HOME=/nonexistent", "AWS_DEFAULT_REGION=us-east-1", "aws"}
