@@ -175,7 +175,7 @@ func (g *Gateway) crossWhole(c *config, p *packet.Packet, inbound bool) drop.Rea
 		}
 	}
 	if !p.Probe {
-		s.metrics.count(inbound, p.Segments(), p.Len(), reason)
+		s.metrics.count(inbound, p.Segments(), p.WireBytes(), reason)
 	}
 	s.mu.Unlock()
 	return reason

@@ -115,7 +115,8 @@ func BuildTooBig(dst, offending *Packet, from netip.Addr, mtu uint16) bool {
 // BuildICMPError makes the error that a router with the address from sends about an offending datagram: ICMP (RFC 792) about
 // IPv4, in up to 576 bytes, ICMPv6 (RFC 4443) about IPv6, in up to 1,280; typ and code are of that family. mtu is that of the
 // next hop in bytes, for CodeFragmentationNeeded and ICMPv6PacketTooBig, and 0 otherwise. Its Time and Probe are the offending
-// packet's; its TOS is that too, with precedence 6 (RFC 1812 4.3.2.5), its traffic class 0.
+// packet's; its TOS is that too, with precedence 6 (RFC 1812 4.3.2.5), its traffic class 0. What it quotes is what a wire carries: of a
+// super-packet the first segment, and no partial checksum.
 //
 // It is false, and dst untouched, where RFC 1122 3.2.2, RFC 1812 4.3.2.7 and RFC 4443 2.4 (e) forbid an error: about an ICMP
 // error or what may be a fragment of one, a later fragment of IPv4, a destination that is broadcast or multicast (also if
@@ -126,19 +127,17 @@ func BuildICMPError(dst, offending *Packet, from netip.Addr, typ, code uint8, mt
 	if !reportable(offending) {
 		return false
 	}
-	quote := offending.Bytes()
 	protocol, tos, room := uint8(ICMPv6), uint8(0), icmp6ErrorMax-ipv6HeaderLen-icmpHeaderLen
 	if offending.Src.Is4() {
 		const precedence, mask = 6 << 5, 0x1c // the ECN bits are the transport's, not the error's
-		protocol, tos, room = ICMP, precedence|quote[1]&mask, icmpErrorMax-ipv4HeaderLen-icmpHeaderLen
+		protocol, tos, room = ICMP, precedence|offending.Bytes()[1]&mask, icmpErrorMax-ipv4HeaderLen-icmpHeaderLen
 	}
-	quote = quote[:min(len(quote), room)]
 	dst.Time, dst.Probe = offending.Time, offending.Probe
-	t := dst.begin(from, offending.Src, protocol, tos, icmpHeaderLen+len(quote))
+	t := dst.begin(from, offending.Src, protocol, tos, icmpHeaderLen+min(offending.WireLen(), room))
 	t[0], t[1] = typ, code
 	be.PutUint16(t[icmpChecksum:], 0)
 	be.PutUint32(t[4:], uint32(mtu)) // 32 bits in ICMPv6, the lower 16 in ICMP
-	copy(t[icmpHeaderLen:], quote)
+	offending.wireStart(t[icmpHeaderLen:])
 	dst.finish(t, icmpChecksum)
 	return true
 }

@@ -79,10 +79,10 @@ func putChecksum(b []byte, protocol uint8, c change) change {
 }
 
 // ValidChecksum tells whether the TCP, UDP, ICMP or ICMPv6 checksum is right. It is true where none can be judged: other
-// protocols, UDP without one, fragments. It reads the whole packet; forwarding needs it only where a reader of the
+// protocols, UDP without one, fragments, partial checksums. It reads the whole packet; forwarding needs it only where a reader of the
 // packet itself would check, as a NAT does with ICMP errors (RFC 5508 REQ-3).
 func (p *Packet) ValidChecksum() bool {
-	if p.checksum == 0 || p.IsFragment() {
+	if p.checksum == 0 || p.IsFragment() || p.sumFrom != 0 {
 		return true
 	}
 	b := p.Bytes()

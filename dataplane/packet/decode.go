@@ -17,7 +17,7 @@ const (
 	BadTotalLength          // IPv4 total length shorter than the header
 	BadHeaderChecksum       // of the IPv4 header
 	BadFragment             // ends beyond 65,535, or would overwrite TCP flags already judged (RFC 1858, RFC 3128)
-	BadTransport            // TCP, UDP, ICMP or ICMPv6 header cut off, or its length impossible
+	BadTransport            // TCP, UDP, ICMP or ICMPv6 header cut off, its length impossible, or no super-packet can be of it
 	faults                  // how many there are
 )
 
@@ -58,7 +58,8 @@ const (
 
 // Decode sets the fields from the bytes, all but Time and Probe, and cuts off what a link layer padded after the
 // datagram. It checks what a router checks: the lengths, the IPv4 header checksum (RFC 1812 5.2.2), and that the transport
-// header a filter has to judge is there. TTL, addresses that make no sense and transport checksums are left to the caller.
+// header a filter has to judge is there. TTL, addresses that make no sense and transport checksums are left to the caller. What the
+// port said of offloads it judges too: a super-packet is one of TCP or UDP and longer than a segment, or none.
 //
 // After BadFragment and BadTransport the addresses and the protocol are set; after any other fault no field is. Nothing
 // but the bytes and those fields may then be used.
@@ -76,7 +77,10 @@ func (p *Packet) Decode() Fault {
 	case b[0]>>4 == 6:
 		f = p.decode6(b)
 	}
-	if f != OK && f < BadFragment {
+	switch {
+	case f == OK && (p.SegmentSize != 0 || p.sumFrom != 0):
+		return p.settle()
+	case f != OK && f < BadFragment:
 		p.Src, p.Dst = netip.Addr{}, netip.Addr{}
 	}
 	return f

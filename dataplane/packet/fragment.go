@@ -24,12 +24,13 @@ const (
 // alone, as many no-operations. dst is decoded, and its Time and Probe are p's. Where an MTU near MinMTU cuts a transport
 // header, dst has no ports, as after BadTransport.
 //
-// p must be an IPv4 datagram and no super-packet; whether it may be fragmented is DontFragment's answer. FragmentInto panics
-// on an mtu below MinMTU.
+// p must be an IPv4 datagram and no super-packet; whether it may be fragmented is DontFragment's answer. A partial checksum of p is
+// completed. FragmentInto panics on an mtu below MinMTU.
 func (p *Packet) FragmentInto(dst *Packet, mtu, offset int) (next int, more bool) {
 	if mtu < MinMTU {
 		panic("packet: the MTU is too small to fragment for")
 	}
+	p.CompleteChecksum()
 	b := p.Bytes()
 	header := int(b[0]&0xf) * 4
 	data := b[header+offset:]

@@ -32,7 +32,7 @@ func (p *Packet) ClampMSS(limit uint16) bool {
 	if at&1 != 0 { // across two words of the sum, whose bytes may be swapped as a whole (RFC 1071 2(B))
 		c = change(^bits.ReverseBytes16(old)) + change(bits.ReverseBytes16(limit))
 	}
-	putChecksum(t[tcpChecksum:], TCP, c)
+	p.contentChanged(c)
 	return true
 }
 

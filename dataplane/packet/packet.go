@@ -86,6 +86,8 @@ type Packet struct {
 	fragment  uint16 // more-fragments bit and offset in units of 8 bytes, as IPv4 has them in bytes 6 and 7
 	transport uint16 // offset of what follows the IP headers
 	checksum  uint16 // offset of the TCP, UDP, ICMP or ICMPv6 checksum; 0 where there is none
+	sumFrom   uint16 // where a partial checksum begins to be computed, 0 if the checksum is complete
+	sumAt     uint16 // where a partial checksum is
 	n         int    // the datagram's length
 	buf       []byte // Headroom, the datagram, unused rest
 }
@@ -101,11 +103,11 @@ func New(size int) *Packet {
 // place. The reader tells what it found with SetLen.
 func (p *Packet) Buffer(headroom int) []byte { return p.buf[Headroom-headroom:] }
 
-// SetLen says that the datagram is n bytes long, without the link header, and an ordinary one. The fields are those of
+// SetLen says that the datagram is n bytes long, without the link header, and an ordinary one with its checksums complete. The fields are those of
 // before until Decode. It panics if n is more than the packet has room for.
 func (p *Packet) SetLen(n int) {
 	_ = p.buf[Headroom : Headroom+n]
-	p.n, p.SegmentSize = n, 0
+	p.n, p.SegmentSize, p.sumFrom = n, 0, 0
 }
 
 // SetBytes makes b, copied, the datagram: for in-memory ports and tests. The fields are those of before until Decode. It
@@ -127,10 +129,9 @@ func (p *Packet) Len() int { return p.n }
 // CopyFrom makes p equal to q: bytes, fields, time and all, sharing nothing. It panics if p has no room for q.
 func (p *Packet) CopyFrom(q *Packet) {
 	buf := p.buf
+	copy(buf[Headroom:Headroom+q.n], q.Bytes())
 	*p = *q
 	p.buf = buf
-	p.SetBytes(q.Bytes())
-	p.SegmentSize = q.SegmentSize
 }
 
 // Version is the IP version, 4 or 6, of a packet decoded without fault.
@@ -219,6 +220,14 @@ func (p *Packet) Segments() int {
 		return 1
 	}
 	return max(1, (p.PayloadLen()+int(p.SegmentSize)-1)/int(p.SegmentSize))
+}
+
+// WireBytes is the length in bytes of all datagrams together that a wire would carry for the packet, headers included.
+func (p *Packet) WireBytes() int {
+	if p.SegmentSize == 0 {
+		return p.n
+	}
+	return p.n + (p.Segments()-1)*(p.n-p.PayloadLen())
 }
 
 // WireLen is the length in bytes of the largest datagram that a wire would carry for the packet, headers included: what an

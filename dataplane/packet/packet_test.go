@@ -86,6 +86,9 @@ func TestNothingOnThePathAllocates(t *testing.T) {
 	p, q, out := tcp4().packet(t), udp6().packet(t), New(MaxSize)
 	v4, v6 := netip.MustParseAddr("3.4.5.6"), netip.MustParseAddr("2001:db8::9")
 	syn := decoded(t, synWith(t, tcp4(), 2, 4, 0x23, 0x28))
+	long := tcp4()
+	long.payload = make([]byte, 5000)
+	large := super(t, long, 1000)
 	var quoted Packet
 	quoted.buf = make([]byte, Headroom+600)
 	BuildICMPError(&quoted, p, v4, ICMPTimeExceeded, CodeTTLExceeded, 0)
@@ -101,7 +104,13 @@ func TestNothingOnThePathAllocates(t *testing.T) {
 		"BuildICMPError": func() { BuildICMPError(out, p, v4, ICMPTimeExceeded, 0, 0); BuildTooBig(out, q, v6, 1500) },
 		"ClampMSS":       func() { syn.ClampMSS(1460); syn.ClampMSS(536) },
 		"FragmentInto":   func() { p.FragmentInto(out, MinMTU, 0) },
-		"WireLen":        func() { p.WireLen(); p.Segments() },
+		"WireLen":        func() { p.WireLen(); p.WireBytes(); p.Segments() },
+		"SegmentInto": func() {
+			large.Decode()
+			large.SetSrc(v4)
+			large.SetSrcPort(large.SrcPort + 1)
+			large.SegmentInto(out, 2)
+		},
 		"embedded": func() {
 			quoted.SetEmbeddedSrc(v4)
 			quoted.SetEmbeddedSrcPort(9)

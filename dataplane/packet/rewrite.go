@@ -39,7 +39,7 @@ func (p *Packet) setAddr(at4, at6 int, a netip.Addr) {
 		}
 	}
 	if p.checksum != 0 && p.Protocol != ICMP { // ICMP has no pseudo header (RFC 792)
-		putChecksum(b[p.checksum:], p.Protocol, c)
+		p.addressChanged(c)
 	}
 }
 
@@ -66,7 +66,7 @@ func (p *Packet) setPort(at int, field *uint16, port uint16) {
 	switch {
 	case p.Protocol == TCP || p.Protocol == UDP:
 		*field = port
-		putChecksum(p.Bytes()[p.checksum:], p.Protocol, put16(t[at:], port))
+		p.contentChanged(put16(t[at:], port))
 	case isEcho(p.Protocol, p.ICMPType):
 		p.SrcPort, p.DstPort = port, port
 		putChecksum(t[icmpChecksum:], p.Protocol, put16(t[echoID:], port))
@@ -113,8 +113,12 @@ func (p *Packet) hop(at, portAt int, a uint32, port uint16) bool {
 	ttl := be.Uint16(h[8:])
 	header := c + put16(h[8:], ttl-1<<8)
 	be.PutUint16(h[ipv4Checksum:], header.apply(be.Uint16(h[ipv4Checksum:])))
-	c += put16(b[int(p.transport)+portAt:], port)
-	putChecksum(b[p.checksum:], p.Protocol, c)
+	ports := put16(b[int(p.transport)+portAt:], port)
+	if p.sumFrom != 0 {
+		p.addressChanged(c)
+	} else {
+		putChecksum(b[p.checksum:], p.Protocol, c+ports)
+	}
 	return true
 }
 

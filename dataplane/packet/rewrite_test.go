@@ -296,7 +296,7 @@ func set(p *Packet, d datagram) {
 }
 
 // agree checks that the fields are what decoding the bytes afresh yields.
-func agree(t *testing.T, p *Packet) {
+func agree(t testing.TB, p *Packet) {
 	t.Helper()
 	q := decoded(t, p.Bytes())
 	if p.Src != q.Src || p.Dst != q.Dst || p.SrcPort != q.SrcPort || p.DstPort != q.DstPort || p.Protocol != q.Protocol ||
