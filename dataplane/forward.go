@@ -178,7 +178,7 @@ func (w *Worker) fit(from *Interface, r *Route, p *packet.Packet) drop.Reason {
 		return drop.None
 	case r.Silent:
 		return drop.MTUExceeded
-	case !p.DontFragment() && p.SegmentSize == 0:
+	case !p.DontFragment():
 		if w.mtu == 0 || r.MTU < w.mtu {
 			w.mtu = r.MTU
 		}

@@ -26,6 +26,7 @@ type Router struct {
 	onExpire func(now int64)
 	recorder *capture.Recorder
 	flows    *conntrack.Table
+	depot    depot // of memory for packets
 	snapshot atomic.Pointer[Snapshot]
 
 	mu       sync.Mutex             // held by Commit, Attach, Detach and Close

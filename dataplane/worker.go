@@ -14,9 +14,6 @@ import (
 // the clock, few enough that a commit never waits long for a batch to end.
 const batchSize = 32
 
-// slotSize is the room for one datagram: the largest MTU in a VPC is 9001 (aws-semantics 8.5).
-const slotSize = 9216
-
 // Worker carries packets from one port to wherever they go: the goroutine that read a packet also writes it. Only that
 // goroutine uses the worker, except for counters and mu.
 type Worker struct {
@@ -28,14 +25,11 @@ type Worker struct {
 	snapshot *Snapshot
 	from     *Interface // the worker's interface in snapshot; nil if it is not there
 
-	batch    []*packet.Packet
-	to       *Interface        // where pending goes
-	pending  []*packet.Packet  // consecutive packets for one interface
-	spare    [1]*packet.Packet // an answer, a fragment
-	held     *packet.Packet    // a fragment that had to wait
-	original []byte            // the packet as it came in, while there is a recorder
-	faults   [batchSize]packet.Fault
-	ahead    [batchSize]ahead
+	*slots                   // during a batch
+	to      *Interface       // where pending goes
+	pending []*packet.Packet // consecutive packets for one interface
+	faults  [batchSize]packet.Fault
+	ahead   [batchSize]ahead
 
 	// Of the packet that is being forwarded.
 	now     int64           // its time
@@ -50,23 +44,27 @@ type Worker struct {
 }
 
 func newWorker(r *Router, in *attachment) *Worker {
-	w := &Worker{router: r, in: in, spare: [1]*packet.Packet{packet.New(slotSize)}, held: packet.New(slotSize), pending: make([]*packet.Packet, 0, batchSize)}
-	for range batchSize {
-		w.batch = append(w.batch, packet.New(slotSize))
-	}
-	return w
+	return &Worker{router: r, in: in, pending: make([]*packet.Packet, 0, batchSize)}
 }
 
-// run reads until the port is closed.
+// run reads until the port is closed. For a port that can wait by itself it has slots only while there is something to read.
 func (w *Worker) run() {
-	for {
-		n, err := w.in.port.Read(w.batch)
+	read, wait := w.in.port.Read, func() error { return nil }
+	if p, ok := w.in.port.(waiter); ok {
+		read, wait = p.TryRead, p.Wait
+	}
+	for wait() == nil {
+		w.slots = w.router.depot.take()
+		n, err := read(w.batch)
+		if n > 0 {
+			w.mu.Lock()
+			w.process(w.batch[:n])
+			w.mu.Unlock()
+		}
+		w.router.depot.give(w.slots)
 		if err != nil {
 			return
 		}
-		w.mu.Lock()
-		w.process(w.batch[:n])
-		w.mu.Unlock()
 	}
 }
 
@@ -80,6 +78,7 @@ func (w *Worker) process(batch []*packet.Packet) {
 		p.Time = now
 		bytes += p.Len() // as it came: Decode cuts padding off
 		w.faults[i] = p.Decode()
+		bytes += p.WireBytes() - p.Len()
 		packets += p.Segments() // which only a decoded packet can tell
 	}
 	w.counters.packetsIn.Add(uint64(packets))
@@ -95,16 +94,17 @@ func (w *Worker) process(batch []*packet.Packet) {
 func (w *Worker) one(p *packet.Packet, fault packet.Fault) {
 	recording := w.router.recorder != nil && w.in.capture >= 0
 	if recording {
-		w.original = append(w.original[:0], p.Bytes()...)
+		w.original.CopyFrom(p)
 	}
 	to, reason := (*Interface)(nil), drop.NoPort
 	if fault != packet.OK {
 		reason = drop.Malformed
+		w.original.SetLen(p.Len()) // no super-packet
 	} else if w.from != nil {
 		to, reason = w.Forward(w.from, p)
 	}
 	if recording {
-		w.router.recorder.Packet(w.in.capture, p.Time, capture.Outbound, w.original, reason.String())
+		w.capture(w.in, capture.Outbound, w.original, reason.String())
 	}
 	w.settle(to, p, reason)
 	if w.first != nil {
@@ -136,9 +136,12 @@ func (w *Worker) settle(to *Interface, p *packet.Packet, reason drop.Reason) {
 func (w *Worker) fragment(to *Interface, p *packet.Packet) {
 	w.flush()
 	sent := true
-	for offset, more := 0, true; more; {
-		offset, more = p.FragmentInto(w.spare[0], int(w.mtu), offset)
-		sent = w.write(to, w.spare[:]) == 1 && sent
+	for n, segments := 0, true; segments; n++ {
+		segments = p.SegmentInto(w.wire, n)
+		for offset, more := 0, true; more; {
+			offset, more = w.wire.FragmentInto(w.spare[0], int(w.mtu), offset)
+			sent = w.write(to, w.spare[:]) == 1 && sent
+		}
 	}
 	whole := [...]*packet.Packet{p}
 	if sent {
@@ -189,7 +192,7 @@ func (w *Worker) countOut(sent []*packet.Packet) {
 	packets, bytes := 0, 0
 	for _, p := range sent {
 		packets += p.Segments()
-		bytes += p.Len()
+		bytes += p.WireBytes()
 	}
 	w.counters.packetsOut.Add(uint64(packets))
 	w.counters.bytesOut.Add(uint64(bytes))
@@ -215,7 +218,7 @@ func (w *Worker) write(to *Interface, packets []*packet.Packet) (n int) {
 	n, _ = a.port.Write(packets) // a port that is full or closed loses packets, as a wire does; the caller counts them
 	if w.router.recorder != nil && a.capture >= 0 {
 		for _, p := range packets[:n] {
-			w.router.recorder.Packet(a.capture, p.Time, capture.Inbound, p.Bytes(), "")
+			w.capture(a, capture.Inbound, p, "")
 		}
 	}
 	return n

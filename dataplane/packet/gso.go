@@ -21,7 +21,7 @@ func (p *Packet) SegmentInto(dst *Packet, n int) (more bool) {
 		return false
 	}
 	payload, more := p.segment(n)
-	header := p.headerLen()
+	header := p.HeaderLen()
 	dst.SetLen(header + len(payload))
 	b := dst.Bytes()
 	copy(b[header:], payload)
@@ -33,8 +33,8 @@ func (p *Packet) SegmentInto(dst *Packet, n int) (more bool) {
 	return more
 }
 
-// headerLen is where the payload of TCP or UDP begins.
-func (p *Packet) headerLen() int {
+// HeaderLen is the length in bytes of all headers of a TCP or UDP packet that is no later fragment.
+func (p *Packet) HeaderLen() int {
 	if p.Protocol == UDP {
 		return int(p.transport) + 8
 	}
@@ -93,7 +93,7 @@ func (p *Packet) wireStart(b []byte) []byte {
 	if p.SegmentSize == 0 && p.sumFrom == 0 {
 		return b
 	}
-	if header := p.headerLen(); header <= len(b) {
+	if header := p.HeaderLen(); header <= len(b) {
 		payload, more := p.segment(0)
 		p.segmentHeader(b[:header], payload, 0, more)
 	} else { // no transport header to put right behind so many extension headers

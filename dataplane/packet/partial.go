@@ -24,6 +24,14 @@ func (p *Packet) SetPartialChecksum(start, at int) bool {
 // ChecksumPartial tells whether the TCP or UDP checksum still holds the sum of its pseudo header alone.
 func (p *Packet) ChecksumPartial() bool { return p.sumFrom != 0 }
 
+// PartialChecksum is what SetPartialChecksum was told: from where on the checksum is to be computed, and where it is. Zeros if it is complete.
+func (p *Packet) PartialChecksum() (start, at int) {
+	if p.sumFrom == 0 {
+		return 0, 0
+	}
+	return int(p.sumFrom), int(p.sumAt)
+}
+
 // CompleteChecksum makes a partial checksum the one that a wire carries; any other stays. The checksum of a super-packet
 // cannot be completed before it is cut (SegmentInto): it stays partial.
 func (p *Packet) CompleteChecksum() {

@@ -114,15 +114,33 @@ func (p *Pipe) Write(batch []*packet.Packet) (int, error) {
 	}
 	sent := 0
 	for _, pkt := range batch {
-		select {
-		case buf := <-p.out.free:
-			p.out.full <- append(buf[:0], pkt.Bytes()...)
+		if pkt.CompleteChecksum(); pkt.SegmentSize == 0 && p.send(pkt) || pkt.SegmentSize != 0 && p.sendSegments(pkt) {
 			sent++
-		default:
-			p.dropped.Add(1)
 		}
 	}
 	return sent, nil
+}
+
+// send reports whether there was room for the datagram.
+func (p *Pipe) send(pkt *packet.Packet) bool {
+	select {
+	case buf := <-p.out.free:
+		p.out.full <- append(buf[:0], pkt.Bytes()...)
+		return true
+	default:
+		p.dropped.Add(1)
+		return false
+	}
+}
+
+// sendSegments sends a super-packet as a wire would and reports whether there was room for all of it.
+func (p *Pipe) sendSegments(pkt *packet.Packet) bool {
+	segment, all := packet.New(pkt.WireLen()), true
+	for n, more := 0, true; more; n++ {
+		more = pkt.SegmentInto(segment, n)
+		all = p.send(segment) && all
+	}
+	return all
 }
 
 // Close implements Port. It always returns nil.

@@ -1,10 +1,12 @@
 package port_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync"
 	"testing"
 
@@ -179,5 +181,39 @@ func TestReadAndWriteDoNotAllocate(t *testing.T) {
 	write()
 	if got := testing.AllocsPerRun(100, write); got > float64(len(out)) {
 		t.Errorf("write and receive: %v allocations, want %d, Receive's copies", got, len(out))
+	}
+}
+
+// TestWriteCutsWhatAWireDoesNotCarry: what is received has no offloads.
+func TestWriteCutsWhatAWireDoesNotCarry(t *testing.T) {
+	p := port.NewPipe(4)
+	from, to := netip.MustParseAddrPort("10.0.1.5:1"), netip.MustParseAddrPort("10.0.1.6:2")
+	super, partial, lost := packet.New(4000), packet.New(100), packet.New(4000)
+	packet.BuildTCP(super, from, to, packet.ACK, 1, 1, make([]byte, 2500))
+	packet.BuildUDP(partial, from, to, []byte("datagram"))
+	packet.BuildUDP(lost, from, to, make([]byte, 1001))
+	super.SegmentSize, lost.SegmentSize = 1000, 1000
+	want := bytes.Clone(partial.Bytes())
+	partial.Bytes()[26], partial.Bytes()[27] = 0x16, 0x2c // the sum of the pseudo header
+	require.True(t, partial.SetPartialChecksum(20, 26))
+	for _, pkt := range []*packet.Packet{super, partial, lost} {
+		require.Equal(t, packet.OK, pkt.Decode())
+	}
+	n, err := p.Write([]*packet.Packet{super, partial, lost})
+	require.NoError(t, err)
+	if n != 2 || p.Dropped() != 2 {
+		t.Errorf("took %d and dropped %d; want the first two, and both segments of the third lost", n, p.Dropped())
+	}
+	for _, size := range []int{1040, 1040, 540} {
+		got, err := p.Receive(t.Context())
+		require.NoError(t, err)
+		if len(got) != size {
+			t.Errorf("got a segment of %d bytes, want %d", len(got), size)
+		}
+	}
+	got, err := p.Receive(t.Context())
+	require.NoError(t, err)
+	if !bytes.Equal(got, want) {
+		t.Errorf("got  % x\nwant % x", got, want)
 	}
 }

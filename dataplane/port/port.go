@@ -11,13 +11,15 @@ import "vpcsim/dataplane/packet"
 type Port interface {
 	// Read waits until at least one datagram is there, fills batch from the front and returns how many packets it filled.
 	// A packet gets its bytes and its length (SetLen); decoding it is the caller's. The batch must not be empty, and its
-	// packets must have room for the link header and one byte more than the port's MTU. After Close, Read returns 0 and
-	// net.ErrClosed, also to the one who was waiting. Any other error is the device's end: the port reads no more.
+	// packets must have room for the link header and one byte more than the port's MTU, for a port with segmentation offload
+	// packet.MaxSize: it may hand up super-packets (SegmentSize) and partial checksums (SetPartialChecksum). After Close, Read
+	// returns 0 and net.ErrClosed, also to the one who was waiting. Any other error is the device's end: the port reads no more.
 	Read(batch []*packet.Packet) (int, error)
 
 	// Write sends the batch in order and returns how many datagrams the port took. It does not wait: what a full device
-	// does not take is dropped and counted by the port. It uses the packets' headroom and keeps no packet. After Close it
-	// returns 0 and net.ErrClosed; no other error is returned.
+	// does not take is dropped and counted by the port. It uses the packets' headroom and keeps no packet. A port takes
+	// super-packets, decoded, and partial checksums, too: what its far end cannot take whole it cuts and completes, and a
+	// super-packet of which a segment was lost it has not taken. After Close it returns 0 and net.ErrClosed; no other error is returned.
 	Write(batch []*packet.Packet) (int, error)
 
 	// Close ends the port and wakes a waiting Read.

@@ -67,7 +67,7 @@ func Require(t testing.TB) {
 func RequireTAP(t testing.TB) {
 	t.Helper()
 	Require(t)
-	err := host.TryTAP()
+	_, err := host.TryTAP()
 	if errors.As(err, new(*port.Unsupported)) {
 		t.Skip("no TAP:", err)
 	}

@@ -49,7 +49,8 @@ type Checker struct {
 	seed   maphash.Seed
 
 	mu      sync.Mutex
-	scratch *packet.Packet       // guarded by mu
+	whole   *packet.Packet       // guarded by mu; the packet that is looked at
+	scratch *packet.Packet       // guarded by mu; what a wire would carry for it
 	seen    map[uint64][]traits  // guarded by mu; by fingerprint
 	large   map[[2]uint32]traits // guarded by mu; what may be fragmented, by protocol and identification
 	in, out uint64               // guarded by mu; datagrams read, and written that had been read
@@ -60,7 +61,7 @@ type Checker struct {
 // NewChecker returns a checker for VPCs whose public IPv4 addresses are in the given prefixes.
 func NewChecker(t testing.TB, public ...netip.Prefix) *Checker {
 	return &Checker{
-		t: t, public: public, seed: maphash.MakeSeed(), scratch: packet.New(packet.MaxSize),
+		t: t, public: public, seed: maphash.MakeSeed(), whole: packet.New(packet.MaxSize), scratch: packet.New(packet.MaxSize),
 		seen: map[uint64][]traits{}, large: map[[2]uint32]traits{},
 	}
 }
@@ -84,7 +85,10 @@ func (w *watched) Read(batch []*packet.Packet) (int, error) {
 	w.c.mu.Lock()
 	defer w.c.mu.Unlock()
 	for _, p := range batch[:n] {
-		w.c.enter(p, w.role)
+		f := w.c.onWire(p, func(q *packet.Packet) { w.c.enter(q, w.role) })
+		if f != packet.OK {
+			w.c.in += uint64(w.c.whole.Segments()) // must not leave, and has no traits
+		}
 	}
 	return n, err
 }
@@ -93,24 +97,30 @@ func (w *watched) Read(batch []*packet.Packet) (int, error) {
 func (w *watched) Write(batch []*packet.Packet) (int, error) {
 	w.c.mu.Lock()
 	for _, p := range batch {
-		w.c.leave(p, w)
+		f := w.c.onWire(p, func(q *packet.Packet) { w.c.leave(q, w) })
+		if f != packet.OK {
+			w.c.t.Errorf("INV-3: a packet left of which %s: % x", f, p.Bytes())
+		}
 	}
 	w.c.mu.Unlock()
 	return w.Port.Write(batch)
 }
 
-// decode makes p, as its bytes are, the scratch packet. mu is held.
-func (c *Checker) decode(p *packet.Packet) packet.Fault {
-	c.scratch.SetBytes(p.Bytes())
-	return c.scratch.Decode()
+// onWire calls judge for p, or for each of its segments, as a wire would carry it: decoded from its bytes alone. mu is held.
+func (c *Checker) onWire(p *packet.Packet, judge func(*packet.Packet)) packet.Fault {
+	c.whole.CopyFrom(p)
+	if f := c.whole.Decode(); f != packet.OK {
+		return f
+	}
+	for n, more := 0, true; more; n++ {
+		more = c.whole.SegmentInto(c.scratch, n)
+		judge(c.scratch)
+	}
+	return packet.OK
 }
 
-func (c *Checker) enter(p *packet.Packet, role Role) {
+func (c *Checker) enter(q *packet.Packet, role Role) {
 	c.in++
-	if c.decode(p) != packet.OK {
-		return // must not leave, and has no traits
-	}
-	q := c.scratch
 	t := traitsOf(q, role)
 	h := c.fingerprint(q)
 	if !slices.Contains(c.seen[h], t) {
@@ -121,12 +131,7 @@ func (c *Checker) enter(p *packet.Packet, role Role) {
 	}
 }
 
-func (c *Checker) leave(p *packet.Packet, to *watched) {
-	if f := c.decode(p); f != packet.OK {
-		c.t.Errorf("INV-3: a packet left of which %s: % x", f, p.Bytes())
-		return
-	}
-	q := c.scratch
+func (c *Checker) leave(q *packet.Packet, to *watched) {
 	if to.role == Instance && len(to.own) > 0 && !slices.Contains(to.own, q.Dst) {
 		c.t.Errorf("INV-2: reached an instance that has %v: %s", to.own, describe(q))
 	}

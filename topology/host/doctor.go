@@ -102,22 +102,39 @@ func probe() {
 	if len(warnings) == 0 {
 		found = "shows the confined processes only"
 	}
-	checks := []Check{checked("/proc", found, err), checked("TAP device", "/dev/net/tun opens and gives a TAP", TryTAP())}
+	checks := []Check{checked("/proc", found, err)}
+	offload, err := TryTAP()
+	checks = append(checks, checked("TAP device", "/dev/net/tun opens and gives a TAP", err))
+	if err == nil {
+		checks = append(checks, checkOffload(offload))
+	}
 	if err := json.NewEncoder(os.Stdout).Encode(checks); err != nil {
 		fail(err)
 	}
 	os.Exit(0)
 }
 
+// checkOffload tells what TAPs take whole. All works without, and more slowly.
+func checkOffload(o tap.Offload) Check {
+	found := o.String()
+	switch {
+	case o&tap.TCPSegments == 0:
+		found += ": TCP crosses the router segment by segment, several times slower"
+	case o&tap.UDPSegments == 0:
+		found += ": UDP segmentation needs Linux 6.2, and programs that use it send datagram by datagram"
+	}
+	return Check{Name: "TAP offload", OK: true, Detail: found}
+}
+
 // TryTAP makes a network namespace with a TAP in it, and lets go of both: whether this process, as it runs now, can have
-// instances. If the machine does not permit it, the error is a *port.Unsupported.
-func TryTAP() error {
+// instances, and what their kernel leaves to the router. If the machine does not permit it, the error is a *port.Unsupported.
+func TryTAP() (offload tap.Offload, err error) {
 	ns, err := NewNamespace()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer ns.Close()
-	return ns.Do(func() error {
+	err = ns.Do(func() error {
 		p, err := tap.Open(tap.Config{
 			Name: "eth0", MTU: 1500, MAC: [6]byte{2, 0, 0, 0, 0, 1},
 			Neighbour: func(netip.Addr) (mac [6]byte, ok bool) { return mac, false },
@@ -125,6 +142,8 @@ func TryTAP() error {
 		if err != nil {
 			return err
 		}
+		offload = p.Offload()
 		return p.Close()
 	})
+	return offload, err
 }

@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"strings"
 	"testing"
 
 	"vpcsim/internal/nstest"
@@ -25,7 +26,11 @@ func TestChecksSayWhatTheMachineCanDo(t *testing.T) {
 	if c := found["namespaces"]; !c.OK {
 		t.Errorf("no namespaces, though the test runs in some: %+v", c)
 	}
-	if err := host.TryTAP(); found["TAP device"].OK != (err == nil) {
+	offload, err := host.TryTAP()
+	if found["TAP device"].OK != (err == nil) {
 		t.Errorf("TAP device: %+v, but TryTAP gives %v", found["TAP device"], err)
+	}
+	if c, ok := found["TAP offload"]; ok != (err == nil) || ok && !strings.HasPrefix(c.Detail, offload.String()) {
+		t.Errorf("TAP offload: %+v, but TryTAP gives %v, %v", c, offload, err)
 	}
 }

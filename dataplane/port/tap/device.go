@@ -41,7 +41,7 @@ func attach(name string) (int, error) {
 		return -1, openError(err)
 	}
 	r := newIfreq(name)
-	*(*uint16)(unsafe.Pointer(&r.union)) = unix.IFF_TAP | unix.IFF_NO_PI
+	*(*uint16)(unsafe.Pointer(&r.union)) = unix.IFF_TAP | unix.IFF_NO_PI | unix.IFF_VNET_HDR
 	if err := r.ioctl(fd, unix.TUNSETIFF); err != nil {
 		_ = unix.Close(fd)
 		return -1, attachError(name, err)

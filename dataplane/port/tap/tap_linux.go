@@ -26,10 +26,11 @@ import (
 
 // Config describes a TAP and its two ends.
 type Config struct {
-	Name   string  // the interface's name in its namespace: "eth0"; 1 to 15 bytes
-	MTU    int     // in bytes, of the datagram; 68 to 65521
-	MAC    [6]byte // the guest's: the device gets it, and every frame must come from it
-	Router [6]byte // the sender of what comes from no known neighbour
+	Name    string  // the interface's name in its namespace: "eth0"; 1 to 15 bytes
+	MTU     int     // in bytes, of the datagram; 68 to 65521
+	Without Offload // what the kernel is not to leave to the port, though it could
+	MAC     [6]byte // the guest's: the device gets it, and every frame must come from it
+	Router  [6]byte // the sender of what comes from no known neighbour
 
 	// Neighbour returns the MAC address under which the guest sees addr on its own subnet (the router's for the subnet's
 	// first address, and for its link-local address in IPv6), and false for an address that nobody has: ARP and Neighbor
@@ -38,20 +39,24 @@ type Config struct {
 	Neighbour func(addr netip.Addr) (mac [6]byte, ok bool)
 }
 
-// Port implements port.Port. Its descriptor is non-blocking: Read waits in the runtime's poller, then takes frames with
-// bare system calls until there are none or the batch is full. Write goes to the descriptor from any goroutine; mu only
+// Port implements port.Port. Its descriptor is non-blocking: Wait waits in the runtime's poller, TryRead takes frames with
+// bare system calls until there are none or the batch is full, and Read is both. Write goes to the descriptor from any goroutine; mu only
 // keeps Close from giving the descriptor's number away meanwhile.
 type Port struct {
-	cfg   Config
-	file  *os.File
-	raw   syscall.RawConn
-	drain func(fd uintptr) bool // p.readFrames, made once: a method value allocates
-	stats counters
+	cfg      Config
+	file     *os.File
+	raw      syscall.RawConn
+	drain    func(fd uintptr) bool // p.readFrames, made once: a method value allocates
+	ready    func(fd uintptr) bool // p.isReady, likewise
+	offload  Offload
+	segments sync.Pool // of *packet.Packet, each with room for a datagram
+	stats    counters
 
-	// Of the goroutine in Read, for readFrames.
+	// Of the goroutine in Read, for readFrames, or in Wait, for isReady.
 	batch []*packet.Packet
 	n     int
 	err   error
+	asked bool
 
 	mu     sync.RWMutex
 	fd     int  // guarded by mu
@@ -69,13 +74,14 @@ func Open(cfg Config) (*Port, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := prepare(fd, cfg); err != nil {
+	offload, err := prepare(fd, cfg)
+	if err != nil {
 		_ = unix.Close(fd)
 		return nil, err
 	}
 	// Only an attached descriptor can be polled, hence not before.
-	p := &Port{cfg: cfg, fd: fd, file: os.NewFile(uintptr(fd), cfg.Name)}
-	p.drain = p.readFrames
+	p := &Port{cfg: cfg, fd: fd, file: os.NewFile(uintptr(fd), cfg.Name), offload: offload}
+	p.drain, p.ready = p.readFrames, p.isReady
 	if p.raw, err = p.file.SyscallConn(); err != nil {
 		_ = p.file.Close()
 		return nil, fmt.Errorf("tap %s: %w", cfg.Name, err)
@@ -83,30 +89,68 @@ func Open(cfg Config) (*Port, error) {
 	return p, nil
 }
 
-func prepare(fd int, cfg Config) error {
+func prepare(fd int, cfg Config) (Offload, error) {
 	if err := setMAC(fd, cfg.Name, cfg.MAC); err != nil {
-		return err
+		return 0, err
 	}
 	if err := setMTU(cfg.Name, cfg.MTU); err != nil {
-		return err
+		return 0, err
 	}
 	if err := unix.IoctlSetInt(fd, unix.TUNSETPERSIST, 1); err != nil {
-		return fmt.Errorf("tap %s: making it outlive its port: %w", cfg.Name, err)
+		return 0, fmt.Errorf("tap %s: making it outlive its port: %w", cfg.Name, err)
+	}
+	offload, err := negotiate(fd, AllOffloads&^cfg.Without)
+	if err != nil {
+		return 0, fmt.Errorf("tap %s: %w", cfg.Name, err)
+	}
+	return offload, nil
+}
+
+// Offload returns what the kernel leaves to the port: all but what Config left out and what this kernel does not have.
+func (p *Port) Offload() Offload { return p.offload }
+
+// Wait returns when there is something to Read, or may be, so that its caller needs memory for datagrams only then. Like Read it is
+// for one goroutine, and returns net.ErrClosed after Close.
+func (p *Port) Wait() error {
+	p.asked = false
+	if err := p.raw.Read(p.ready); err != nil {
+		return p.failed(err)
 	}
 	return nil
+}
+
+// isReady tells whether there is a frame now. The runtime calls it a second time only when the poller has seen one.
+func (p *Port) isReady(fd uintptr) bool {
+	if p.asked {
+		return true
+	}
+	p.asked = true
+	poll := unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
+	n, _, errno := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&poll)), 1, uintptr(unsafe.Pointer(&unix.Timespec{})), 0, 0, 0)
+	return n != 0 || errno != 0
 }
 
 // Read implements port.Port. A frame as long as the packet's whole buffer may have been cut by the kernel without notice,
 // so it is dropped as malformed: that is why a packet needs room for one byte more than the MTU.
 func (p *Port) Read(batch []*packet.Packet) (int, error) {
+	for {
+		if n, err := p.TryRead(batch); n > 0 || err != nil {
+			return n, err
+		}
+		if err := p.Wait(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// TryRead is Read but does not wait: it returns 0 if there is nothing.
+func (p *Port) TryRead(batch []*packet.Packet) (int, error) {
 	p.batch, p.n, p.err = batch, 0, nil
 	err := p.raw.Read(p.drain)
 	p.batch = nil
 	switch {
-	case err != nil && p.isClosed(): // the poller's own error for this is not exported
-		return 0, net.ErrClosed
 	case err != nil:
-		return 0, fmt.Errorf("tap %s: %w", p.cfg.Name, err)
+		return 0, p.failed(err)
 	case p.n > 0: // an error after these comes again
 		p.stats.received.Add(uint64(p.n))
 		return p.n, nil
@@ -114,42 +158,53 @@ func (p *Port) Read(batch []*packet.Packet) (int, error) {
 	return 0, p.err
 }
 
-// readFrames fills the batch with what is there now. It returns false, to be called again when there is more, if that
-// was nothing.
+// failed is what the poller's error means: that the port is closed, for which it has an error of its own that is not exported.
+func (p *Port) failed(err error) error {
+	if p.isClosed() {
+		return net.ErrClosed
+	}
+	return fmt.Errorf("tap %s: %w", p.cfg.Name, err)
+}
+
+// readFrames fills the batch with what is there now. It never has the poller wait.
 func (p *Port) readFrames(fd uintptr) bool {
 	for p.n < len(p.batch) {
-		buf := p.batch[p.n].Buffer(headerLen)
+		buf := p.batch[p.n].Buffer(vnetLen + headerLen)
 		n, errno := rawIO(unix.SYS_READ, fd, buf)
 		switch {
 		case errno == unix.EAGAIN:
-			return p.n > 0
+			return true
 		case errno == unix.EINTR:
 		case errno != 0:
 			p.err = fmt.Errorf("tap %s: reading: %w", p.cfg.Name, errno)
 			return true
-		case n == len(buf):
+		case n == len(buf) || n < vnetLen:
 			p.stats.malformed.Add(1)
 		case p.accept(fd, buf[:n]):
-			p.batch[p.n].SetLen(n - headerLen)
-			p.n++
+			pkt := p.batch[p.n]
+			if pkt.SetLen(n - vnetLen - headerLen); describe(buf, pkt) {
+				p.n++
+			} else {
+				p.stats.malformed.Add(1)
+			}
 		}
 	}
 	return true
 }
 
-// accept reports whether frame is a datagram to hand up. All else it deals with, and counts.
-func (p *Port) accept(fd uintptr, frame []byte) bool {
-	switch inspect(frame, p.cfg.MAC) {
+// accept reports whether a frame, behind its virtio header, is a datagram to hand up. All else it deals with, and counts.
+func (p *Port) accept(fd uintptr, b []byte) bool {
+	switch frame := b[vnetLen:]; inspect(frame, p.cfg.MAC) {
 	case datagram:
 		return true
 	case arp:
-		if p.answerARP(fd, frame) {
+		if p.answerARP(fd, b) {
 			p.stats.arpAnswered.Add(1)
 		} else {
 			p.stats.arpIgnored.Add(1)
 		}
 	case discovery:
-		if p.answerDiscovery(fd, frame) {
+		if p.answerDiscovery(fd, b) {
 			p.stats.ndAnswered.Add(1)
 		} else {
 			p.stats.ndIgnored.Add(1)
@@ -167,23 +222,29 @@ func (p *Port) accept(fd uintptr, frame []byte) bool {
 }
 
 // answerARP answers an ARP request for a neighbour other than the guest itself, and reports whether it did.
-func (p *Port) answerARP(fd uintptr, frame []byte) bool {
-	target, ok := arpTarget(frame, p.cfg.MAC)
+func (p *Port) answerARP(fd uintptr, b []byte) bool {
+	target, ok := arpTarget(b[vnetLen:], p.cfg.MAC)
 	if !ok {
 		return false
 	}
 	mac, ok := p.cfg.Neighbour(target)
-	return ok && mac != p.cfg.MAC && send(fd, arpReply(frame, mac))
+	return ok && mac != p.cfg.MAC && answer(fd, b, arpReply(b[vnetLen:], mac))
 }
 
 // answerDiscovery is answerARP for a Neighbor Solicitation.
-func (p *Port) answerDiscovery(fd uintptr, frame []byte) bool {
-	target, ok := discoveryTarget(frame, p.cfg.MAC)
+func (p *Port) answerDiscovery(fd uintptr, b []byte) bool {
+	target, ok := discoveryTarget(b[vnetLen:], p.cfg.MAC)
 	if !ok {
 		return false
 	}
 	mac, ok := p.cfg.Neighbour(target)
-	return ok && mac != p.cfg.MAC && send(fd, advertisement(frame, mac, mac == p.cfg.Router))
+	return ok && mac != p.cfg.MAC && answer(fd, b, advertisement(b[vnetLen:], mac, mac == p.cfg.Router))
+}
+
+// answer sends frame, which was made in place behind the virtio header at the start of b, and reports whether the device took it.
+func answer(fd uintptr, b, frame []byte) bool {
+	clear(b[:vnetLen])
+	return write(fd, b[:vnetLen+len(frame)])
 }
 
 // Write implements port.Port. The guest sees each datagram come from the MAC address of its source if that is a neighbour,
@@ -217,9 +278,18 @@ func (p *Port) writeFrame(pkt *packet.Packet) bool {
 	if !ok {
 		mac = p.cfg.Router
 	}
-	frame := pkt.Frame(headerLen)
-	putHeader(frame, p.cfg.MAC, mac, etherType)
-	return send(uintptr(p.fd), frame)
+	if p.offload.takes(pkt) {
+		return p.send(pkt, mac, etherType)
+	}
+	return p.writeWire(pkt, mac, etherType)
+}
+
+// send reports whether the device took the packet, as it is, from the sender at mac.
+func (p *Port) send(pkt *packet.Packet, mac [6]byte, etherType uint16) bool {
+	b := pkt.Frame(vnetLen + headerLen)
+	putVnetHeader(b, pkt)
+	putHeader(b[vnetLen:], p.cfg.MAC, mac, etherType)
+	return write(uintptr(p.fd), b)
 }
 
 // Close implements port.Port. The device stays in its namespace, without a carrier.
@@ -239,9 +309,9 @@ func (p *Port) isClosed() bool {
 	return p.closed
 }
 
-// send reports whether the device took the frame.
-func send(fd uintptr, frame []byte) bool {
-	_, errno := rawIO(unix.SYS_WRITE, fd, frame)
+// write reports whether the device took the frame, behind its virtio header.
+func write(fd uintptr, b []byte) bool {
+	_, errno := rawIO(unix.SYS_WRITE, fd, b)
 	return errno == 0
 }
 

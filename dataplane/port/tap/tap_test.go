@@ -62,10 +62,16 @@ func open6(t testing.TB, addr netip.Addr, mac [6]byte) (*host.Namespace, *tap.Po
 
 func configured(t testing.TB, mac [6]byte, ifc host.Interface) (*host.Namespace, *tap.Port) {
 	t.Helper()
+	return configuredWithout(t, 0, mac, ifc)
+}
+
+// configuredWithout is configured for a port without some offloads.
+func configuredWithout(t testing.TB, without tap.Offload, mac [6]byte, ifc host.Interface) (*host.Namespace, *tap.Port) {
+	t.Helper()
 	ns := nstest.Namespace(t)
 	var p *tap.Port
 	require.NoError(t, ns.Do(func() (err error) {
-		p, err = tap.Open(tap.Config{Name: "eth0", MTU: 9001, MAC: mac, Router: routerMAC, Neighbour: neighbours})
+		p, err = tap.Open(tap.Config{Name: "eth0", MTU: 9001, MAC: mac, Router: routerMAC, Neighbour: neighbours, Without: without})
 		return err
 	}))
 	t.Cleanup(func() { _ = p.Close() })
@@ -76,35 +82,43 @@ func configured(t testing.TB, mac [6]byte, ifc host.Interface) (*host.Namespace,
 func batch(n int) []*packet.Packet {
 	b := make([]*packet.Packet, n)
 	for i := range b {
-		b[i] = packet.New(9002)
+		b[i] = packet.New(packet.MaxSize + 1)
 	}
 	return b
 }
 
-// forward carries all that from reads to to, until from is closed.
-func forward(t *testing.T, from, to *tap.Port) {
+// forward carries all that from reads to to, until from is closed, and returns how many super-packets that were.
+func forward(t *testing.T, from, to *tap.Port) (super int) {
 	b := batch(16)
 	for {
 		n, err := from.Read(b)
 		if errors.Is(err, net.ErrClosed) {
-			return
+			return super
 		}
 		if err != nil {
 			t.Error(err)
-			return
+			return super
+		}
+		for _, p := range b[:n] {
+			require.Equal(t, packet.OK, p.Decode())
+			if p.Segments() > 1 {
+				super++
+			}
 		}
 		_, _ = to.Write(b[:n])
 	}
 }
 
-// join forwards between two ports both ways until stop.
-func join(t *testing.T, a, b *tap.Port) (stop func()) {
+// join forwards between two ports both ways until stop, which returns how many super-packets came from each.
+func join(t *testing.T, a, b *tap.Port) (stop func() (fromA, fromB int)) {
 	var wg sync.WaitGroup
-	wg.Go(func() { forward(t, a, b) })
-	wg.Go(func() { forward(t, b, a) })
-	return func() {
+	var fromA, fromB int
+	wg.Go(func() { fromA = forward(t, a, b) })
+	wg.Go(func() { fromB = forward(t, b, a) })
+	return func() (int, int) {
 		_, _ = a.Close(), b.Close()
 		wg.Wait()
+		return fromA, fromB
 	}
 }
 

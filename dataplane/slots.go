@@ -1,0 +1,78 @@
+package dataplane
+
+import (
+	"runtime"
+	"sync"
+
+	"vpcsim/dataplane/capture"
+	"vpcsim/dataplane/packet"
+)
+
+// slots is the memory in which a worker holds packets: room for a super-packet in each of a batch. A worker has it only from when
+// there is something to read until it is delivered. So a thousand idle ports share what few busy ones need, and the slots in use are
+// the ones that were used last, warm in the processor's caches.
+type slots struct {
+	batch    []*packet.Packet
+	spare    [1]*packet.Packet // an answer, a fragment
+	held     *packet.Packet    // a fragment that had to wait
+	wire     *packet.Packet    // a segment of a super-packet
+	original *packet.Packet    // the packet as it came in, while there is a recorder
+}
+
+// slotSize is the room for one packet: a super-packet, and the byte by which ports know that it was not cut off.
+const slotSize = packet.MaxSize + 1
+
+func newSlots() *slots {
+	s := &slots{spare: [1]*packet.Packet{packet.New(slotSize)}, held: packet.New(slotSize), wire: packet.New(slotSize), original: packet.New(slotSize)}
+	for range batchSize {
+		s.batch = append(s.batch, packet.New(slotSize))
+	}
+	return s
+}
+
+// depot holds the slots that no worker has. Workers come here once a batch, not once a packet.
+type depot struct {
+	mu   sync.Mutex
+	free []*slots // guarded by mu; the last one was used last
+}
+
+func (d *depot) take() *slots {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := len(d.free)
+	if n == 0 {
+		return newSlots()
+	}
+	s := d.free[n-1]
+	d.free = d.free[:n-1]
+	return s
+}
+
+// give takes back slots, and forgets them if there are more than all processors together can be using.
+func (d *depot) give(s *slots) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.free) < 2*runtime.GOMAXPROCS(0) {
+		d.free = append(d.free, s)
+	}
+}
+
+// waiter is a port that can wait for packets without having room for them yet.
+type waiter interface {
+	// Wait returns when there is something to read, or may be; after Close it returns net.ErrClosed.
+	Wait() error
+	// TryRead is the port's Read but does not wait: it returns 0 if there is nothing.
+	TryRead(batch []*packet.Packet) (int, error)
+}
+
+// capture records a packet as it passes a port, each segment of a super-packet for itself.
+func (w *Worker) capture(a *attachment, d capture.Direction, p *packet.Packet, comment string) {
+	if p.SegmentSize == 0 && !p.ChecksumPartial() {
+		w.router.recorder.Packet(a.capture, p.Time, d, p.Bytes(), comment)
+		return
+	}
+	for n, more := 0, true; more; n++ {
+		more = p.SegmentInto(w.wire, n)
+		w.router.recorder.Packet(a.capture, p.Time, d, w.wire.Bytes(), comment)
+	}
+}
