@@ -23,6 +23,7 @@ import (
 	"vpcsim/dataplane/capture"
 	"vpcsim/dataplane/packet"
 	"vpcsim/dataplane/port"
+	"vpcsim/dataplane/port/tap"
 	"vpcsim/endpoint/s3"
 	"vpcsim/internal/monotonic"
 	"vpcsim/nat"
@@ -54,7 +55,8 @@ type Options struct {
 	Scope    Scope             // empty means ScopeS3
 	Recorder *capture.Recorder // records what instances and S3 edges see; nil for none
 
-	watch func(device, port.Port) port.Port // what the router is to have as a device's port; nil for the port itself
+	watch   func(device, port.Port) port.Port // what the router is to have as a device's port; nil for the port itself
+	without func(node string) tap.Offload     // the offloads that a node's TAPs are not to have; nil for none
 }
 
 func (o Options) scope() Scope { return cmp.Or(o.Scope, ScopeS3) }

@@ -214,6 +214,9 @@ func (l *Lab) attach(n *node, name string, d device) error {
 		mac, ok = (*neighbours.Load())[a]
 		return mac, ok
 	}}
+	if l.options.without != nil {
+		config.Without = l.options.without(n.name)
+	}
 	var p port.Port
 	if err := n.ns.Do(func() (err error) { p, err = tap.Open(config); return err }); err != nil {
 		return err
