@@ -60,13 +60,13 @@ func interfaceRow(w io.Writer, d *control.Description, name string, e control.In
 }
 
 func endpointTable(w io.Writer, d *control.Description) {
-	row(w, "ENDPOINT", "ID", "SERVICE", "PREFIX LIST", "ROUTE TABLES")
+	row(w, "ENDPOINT", "ID", "SERVICE", "PREFIX LIST", "ROUTE TABLES", "POLICY")
 	for _, e := range d.VpcEndpoints {
 		var tables []string
 		for _, id := range e.RouteTableIDs {
 			tables = append(tables, tableName(d, id))
 		}
-		row(w, inVPC(d, e.VpcID, e.Name), e.VpcEndpointID, e.ServiceName, e.PrefixListID, strings.Join(tables, ","))
+		row(w, inVPC(d, e.VpcID, e.Name), e.VpcEndpointID, e.ServiceName, e.PrefixListID, strings.Join(tables, ","), map[bool]string{true: "full access", false: "custom"}[e.FullAccess()])
 	}
 }
 

@@ -26,7 +26,8 @@ const traceHelp = "Tells every step that a packet would meet, forward and return
 	"--batch reads a JSON object per line ({\"id\",\"from\",\"to\",\"protocol\",\"port\",\"source_port\"}) and writes one per line; a line that\n" +
 	"cannot be answered gives {\"id\",\"line\",\"error\"}.\n\n" +
 	"--s3 OPERATION follows a request to S3 instead: its packets to the bucket's region, and then every statement of every policy that has\n" +
-	"a say. The principal is the role of the instance unless --principal or --anonymous says another.\n\n" +
+	"a say. The principal is the role of the instance unless --principal or --anonymous says another. --condition gives the request\n" +
+	"condition keys, those of headers and queries or others in place of those that it would have.\n\n" +
 	"Exit code: 0 if packet and answer are delivered, 1 if one is dropped; with --batch 0 if every line was answered;\n" +
 	"with --s3 0 if the request is allowed, 1 if it is denied or does not reach S3."
 
@@ -38,26 +39,22 @@ func (a *app) trace() *cobra.Command {
 		Use: "trace --from A --to B --port N", Short: "what would become of a packet, and of the answer to it", Long: traceHelp,
 		Example: "  vpcsim trace -t lab.vpc.yml --from app --to s3.us-east-1.amazonaws.com --port 443\n" +
 			"  vpcsim trace --from internet:192.0.2.1 --to 198.51.100.10 --proto icmp\n" +
-			"  vpcsim trace --from app --s3 GetObject --bucket photos --key cat.jpg",
-		Args: cobra.NoArgs,
+			"  vpcsim trace --from app --s3 GetObject --bucket photos --key cat.jpg\n" +
+			"  vpcsim trace --from app --s3 ListObjectsV2 --bucket photos --condition s3:prefix=home/ --condition aws:PrincipalTag/team=app",
+		Args: cobra.NoArgs, PreRunE: accessOnly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			t, err := a.tracer(topo, lab, batch)
 			if err != nil {
 				return err
 			}
-			if access.Operation != "" {
-				access.From = q.From
+			q.Protocol, access.From = probe.Protocol(protocol), q.From
+			switch {
+			case access.Operation != "":
 				return a.traceAccess(cmd.Context(), t, access)
-			}
-			if batch != "" {
+			case batch != "":
 				return a.batch(cmd.Context(), t, batch)
 			}
-			q.Protocol = probe.Protocol(protocol)
-			answer, err := t.ask(cmd.Context(), q)
-			if err != nil {
-				return err
-			}
-			return a.printTrace(answer)
+			return a.tracePacket(cmd.Context(), t, q)
 		},
 	}
 	probeFlags(cmd, &q, &protocol)
@@ -69,6 +66,15 @@ func (a *app) trace() *cobra.Command {
 	cmd.MarkFlagsMutuallyExclusive("batch", "from")
 	cmd.MarkFlagsMutuallyExclusive("batch", "to")
 	return cmd
+}
+
+// tracePacket prints what becomes of a packet.
+func (a *app) tracePacket(ctx context.Context, t *tracer, q probe.Query) error {
+	answer, err := t.ask(ctx, q)
+	if err != nil {
+		return err
+	}
+	return a.printTrace(answer)
 }
 
 // probeFlags adds the flags of a question about a packet.

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,6 +20,7 @@ func accessFlags(cmd *cobra.Command, q *control.AccessQuery) {
 	f.StringVar(&q.Key, "key", "", "with --s3, the object's key")
 	f.StringVar(&q.Principal, "principal", "", "with --s3, the ARN of the user or role that signs (default: the role of the instance)")
 	f.BoolVar(&q.Anonymous, "anonymous", false, "with --s3, a request without a signature")
+	f.Var(&conditions{q}, "condition", "with --s3, a condition key of the request, KEY=VALUE; may be given often, several values to one key too")
 	f.BoolVar(&q.Plain, "http", false, "with --s3, by HTTP instead of HTTPS")
 	cmd.MarkFlagsRequiredTogether("s3", "bucket")
 	cmd.MarkFlagsMutuallyExclusive("principal", "anonymous")
@@ -25,6 +28,40 @@ func accessFlags(cmd *cobra.Command, q *control.AccessQuery) {
 		cmd.MarkFlagsMutuallyExclusive("s3", other)
 	}
 }
+
+// accessOnly complains of a flag that only requests to S3 have, where there is none.
+func accessOnly(cmd *cobra.Command, _ []string) error {
+	if cmd.Flags().Changed("s3") {
+		return nil
+	}
+	for _, name := range []string{"key", "principal", "anonymous", "condition", "http"} {
+		if cmd.Flags().Changed(name) {
+			return usage("--%s needs --s3", name)
+		}
+	}
+	return nil
+}
+
+// conditions reads the flag --condition, as pflag.Value.
+type conditions struct{ *control.AccessQuery }
+
+// Set takes one KEY=VALUE.
+func (c *conditions) Set(text string) error {
+	key, value, ok := strings.Cut(text, "=")
+	if !ok || key == "" {
+		return errors.New("write KEY=VALUE, as s3:prefix=home/ or aws:PrincipalTag/team=app")
+	}
+	if c.Conditions == nil {
+		c.Conditions = map[string][]string{}
+	}
+	c.Conditions[key] = append(c.Conditions[key], value)
+	return nil
+}
+
+func (c *conditions) String() string { return "" }
+
+// Type names the value in the help.
+func (c *conditions) Type() string { return "KEY=VALUE" }
 
 // traceAccess prints what S3 would make of a request; it is an exit with 1 if it would not allow it.
 func (a *app) traceAccess(ctx context.Context, t *tracer, q control.AccessQuery) error {

@@ -241,6 +241,7 @@ func (l *launch) report(from io.Reader) error {
 
 // built tells what was built.
 func (l *launch) built() {
+	l.warnOpen(l.in.network)
 	d := control.Describe(l.in.network)
 	err := l.print(d, func(w io.Writer) {
 		fmt.Fprintf(w, "lab %s is up: %s\n\n", l.name, counts(l.in.network))

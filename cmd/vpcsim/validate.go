@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -26,11 +27,29 @@ func (a *app) validate() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			a.warnOpen(in.network)
 			return a.print(control.Describe(in.network), func(w io.Writer) { fmt.Fprintln(w, in.summary()) })
 		},
 	}
 	cmd.Flags().StringVarP(&topo, "topo", "t", "", "topology file, - for standard input")
 	return cmd
+}
+
+// warnOpen tells of the buckets that anybody may do anything with, which no bucket at AWS is (docs/s3.md, "Open labs").
+func (a *app) warnOpen(n *topology.Network) {
+	if len(n.IAM.Users)+len(n.IAM.Roles) > 0 {
+		return
+	}
+	var open []string
+	for _, b := range n.S3.Buckets {
+		if b.Policy == nil {
+			open = append(open, b.Name)
+		}
+	}
+	if open != nil {
+		a.say("open to everybody, as the file has no iam: %s %s; write users or roles in iam, or a policy for each bucket",
+			map[bool]string{true: "bucket", false: "buckets"}[len(open) == 1], strings.Join(open, ", "))
+	}
 }
 
 // summary is one line about a valid file.

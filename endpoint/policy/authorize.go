@@ -146,9 +146,12 @@ func (p *Policies) message(v Verdict, r *Request) string {
 	return fmt.Sprintf("User: %s is not authorized to perform: %s on resource: \"%s\" %s", r.Principal, r.Action, r.Resource, because)
 }
 
-// FullAccess returns the policy of an endpoint that was created without one: everybody may do everything (aws-semantics 3.7).
+// FullAccessText is the policy of an endpoint that was created without one: everybody may do everything (aws-semantics 3.7).
+const FullAccessText = `{"Version":"2008-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}`
+
+// FullAccess returns [FullAccessText], read.
 func FullAccess() *Document {
-	d, err := ParseEndpoint([]byte(`{"Version": "2008-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}`))
+	d, err := ParseEndpoint([]byte(FullAccessText))
 	if err != nil {
 		panic("policy: the default endpoint policy: " + err.Error())
 	}

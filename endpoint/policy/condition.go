@@ -1,6 +1,9 @@
 package policy
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // condition is one key of one operator of a Condition element, with the values that it is compared with.
 type condition struct {
@@ -8,6 +11,7 @@ type condition struct {
 	written  string // the operator as written
 	name     string // the key as written
 	key      string // the key in lower case
+	number   int    // of the key in the document, by which a question remembers its values
 	operator *operator
 	set      set
 	ifExists bool
@@ -27,10 +31,10 @@ const (
 //
 // Of an absent key, ForAllValues holds and ForAnyValue does not, whatever the operator; otherwise a negated operator and
 // ...IfExists hold. A set of nothing but an empty string is empty.
-func (c *condition) holds(r *Request) bool {
-	values, there := r.Context[c.key]
+func (c *condition) holds(q *question) bool {
+	values, r := q.values(c), q.Request
 	if c.operator.matches == nil {
-		return c.null(there && len(values) > 0)
+		return c.null(len(values) > 0)
 	}
 	if c.set != noSet {
 		return c.holdsForSet(values, r)
@@ -160,6 +164,7 @@ func suggestOperator(name string) string {
 // condition reads one key and its values.
 func (rd *reading) condition(at place, c condition, f field) condition {
 	c.element, c.name, c.key = rd.element(at, false), f.name, strings.ToLower(f.name)
+	c.number = rd.number(c.key)
 	rd.key(at, f.name)
 	items := f.value.items
 	if f.value.kind != arrayNode {
@@ -201,6 +206,15 @@ func (rd *reading) operand(at place, c condition, text string) operand {
 	}
 	o.text = text
 	return o
+}
+
+// number returns the number of a condition key in the document: 0 of the first.
+func (rd *reading) number(key string) int {
+	i := slices.Index(rd.keys, key)
+	if i < 0 {
+		i, rd.keys = len(rd.keys), append(rd.keys, key)
+	}
+	return i
 }
 
 // key judges a condition key.

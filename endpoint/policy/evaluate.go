@@ -30,14 +30,14 @@ func (d *Document) Evaluate(r *Request) Result {
 
 // evaluate also returns how the principal was allowed: an Allow that names it is preferred to one that names its account.
 func (d *Document) evaluate(r *Request) (Result, grant) {
-	result, best := Result{Statement: -1}, noGrant
+	result, best, q := Result{Statement: -1}, noGrant, ask(r)
 	for i := range d.statements {
 		s := &d.statements[i]
-		if s.effect == Allow && best == directly {
-			continue // only a Deny could change anything
+		if s.effect == Allow && best == directly || !s.action.match(&q) {
+			continue // after a direct Allow only a Deny could change anything
 		}
 		granted := s.principal.match(s.effect, r)
-		if granted <= best && s.effect == Allow || granted == noGrant || !s.matchesRest(r) {
+		if granted <= best && s.effect == Allow || granted == noGrant || !s.matchesRest(&q) {
 			continue
 		}
 		if s.effect == Deny {
@@ -48,13 +48,13 @@ func (d *Document) evaluate(r *Request) (Result, grant) {
 	return result, best
 }
 
-// matchesRest reports whether the statement matches the request, its principal aside.
-func (s *statement) matchesRest(r *Request) bool {
-	if !s.action.match(r) || !s.resource.match(r) {
+// matchesRest reports whether the statement matches the request, its principal and its action aside.
+func (s *statement) matchesRest(q *question) bool {
+	if !s.resource.match(q.Request) {
 		return false
 	}
 	for i := range s.conditions {
-		if !s.conditions[i].holds(r) {
+		if !s.conditions[i].holds(q) {
 			return false
 		}
 	}

@@ -22,15 +22,17 @@ type Explanation struct {
 
 // Explain says of every statement whether it matches the request and why.
 func (d *Document) Explain(r *Request) []Explanation {
+	q := ask(r)
 	all := make([]Explanation, len(d.statements))
 	for i := range d.statements {
-		all[i] = d.statements[i].explain(r)
+		all[i] = d.statements[i].explain(&q)
 		all[i].Statement = i
 	}
 	return all
 }
 
-func (s *statement) explain(r *Request) Explanation {
+func (s *statement) explain(q *question) Explanation {
+	r := q.Request
 	e := Explanation{Sid: s.sid, Effect: s.effect, Path: s.path, Line: s.line, Column: s.column}
 	at := func(el element, format string, args ...any) Explanation {
 		e.Path, e.Line, e.Column, e.Why = el.path, el.line, el.column, fmt.Sprintf(format, args...)
@@ -40,7 +42,7 @@ func (s *statement) explain(r *Request) Explanation {
 	if granted == noGrant {
 		return at(s.principal.element, "%s: not about %s", elementName("Principal", s.principal.not), who(r))
 	}
-	if !s.action.match(r) {
+	if !s.action.match(q) {
 		return at(s.action.element, "%s: not about %s", elementName("Action", s.action.not), r.Action)
 	}
 	if !s.resource.match(r) {
@@ -49,7 +51,7 @@ func (s *statement) explain(r *Request) Explanation {
 	var hold []string
 	for i := range s.conditions {
 		c := &s.conditions[i]
-		if !c.holds(r) {
+		if !c.holds(q) {
 			return at(c.element, "does not hold: %s", c.explain(r))
 		}
 		hold = append(hold, c.explain(r))

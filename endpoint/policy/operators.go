@@ -116,7 +116,12 @@ func readNumber(text string, _ pattern) (operand, error) {
 // number reads an integer or decimal number.
 func number(text string) (float64, bool) {
 	digits := strings.TrimPrefix(strings.TrimPrefix(text, "-"), "+")
-	if digits == "" || strings.Trim(digits, "0123456789.") != "" {
+	for i := range len(digits) {
+		if c := digits[i]; c != '.' && (c < '0' || c > '9') {
+			return 0, false // not left to strconv, whose numbers may also have exponents, and whose errors cost
+		}
+	}
+	if digits == "" {
 		return 0, false
 	}
 	n, err := strconv.ParseFloat(text, 64)

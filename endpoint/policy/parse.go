@@ -23,7 +23,8 @@ func (r rules) principalled() bool { return r.strict && r.kind != Identity }
 type reading struct {
 	text      []byte
 	rules     rules
-	variables bool // the document's version has policy variables
+	variables bool     // the document's version has policy variables
+	keys      []string // the condition keys so far, in lower case
 	problems  Problems
 	warnings  []Problem
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -12,25 +13,40 @@ type pattern struct {
 	variables bool // one of the pieces is a variable
 	fold      bool // without regard to the case of ASCII letters
 	shape     shape
+	// head is the text that the pattern begins with. Of textsAndAny, tail is the text that it ends with, and middle are those that
+	// a * separates from these and from each other.
+	head, tail string
+	middle     []string
 }
 
-// shape tells the patterns that are compared at once.
+// shape tells the patterns that are compared without a search through the pieces.
 type shape uint8
 
 const (
-	anyShape   shape = iota
-	textOnly         // nothing but text, or nothing at all
-	textAndAny       // text, if any, and a * at its end
+	anyShape    shape = iota
+	textOnly          // nothing but text, or nothing at all
+	textsAndAny       // texts with * between, before or after them
 )
 
-// shaped returns the pattern with its shape.
+// shaped returns the pattern with its shape and texts.
 func (p pattern) shaped() pattern {
-	n := len(p.pieces)
+	if len(p.pieces) > 0 && p.pieces[0].kind == literal {
+		p.head = p.pieces[0].text
+	}
 	switch {
 	case p.isLiteral():
 		p.shape = textOnly
-	case p.pieces[n-1].kind == anyText && (n == 1 || n == 2 && p.pieces[0].kind == literal):
-		p.shape = textAndAny
+	case !p.fold && !slices.ContainsFunc(p.pieces, func(q piece) bool { return q.kind == anyOne || q.kind == variable }):
+		p.shape = textsAndAny
+		for i, q := range p.pieces {
+			switch {
+			case q.kind == anyText || i == 0:
+			case i == len(p.pieces)-1:
+				p.tail = q.text
+			default:
+				p.middle = append(p.middle, q.text)
+			}
+		}
 	}
 	return p
 }
@@ -55,16 +71,29 @@ const (
 // match reports whether the whole value matches. A pattern with a variable that the request does not resolve matches nothing
 // (IAM: reference_policies_variables).
 func (p *pattern) match(value string, r *Request) bool {
-	if p.variables && !p.resolved(r) {
+	switch p.shape {
+	case textOnly:
+		return value == p.head || p.fold && len(value) == len(p.head) && strings.EqualFold(value, p.head)
+	case textsAndAny:
+		return p.matchTexts(value)
+	}
+	return (!p.variables || p.resolved(r)) && p.search(value, r)
+}
+
+// matchTexts looks for each text behind the one before: where the first is found leaves most to the others.
+func (p *pattern) matchTexts(value string) bool {
+	if len(value) < len(p.head)+len(p.tail) || value[:len(p.head)] != p.head || value[len(value)-len(p.tail):] != p.tail {
 		return false
 	}
-	switch text := p.literal(); p.shape {
-	case textOnly:
-		return len(value) == len(text) && p.same(value, text)
-	case textAndAny:
-		return len(value) >= len(text) && p.same(value[:len(text)], text)
+	value = value[len(p.head) : len(value)-len(p.tail)]
+	for _, text := range p.middle {
+		i := strings.Index(value, text)
+		if i < 0 {
+			return false
+		}
+		value = value[i+len(text):]
 	}
-	return p.search(value, r)
+	return true
 }
 
 // same compares two texts of one length.
@@ -160,7 +189,7 @@ func (p *pattern) resolved(r *Request) bool {
 // equalFold reports whether the value equals the pattern, which has no wildcards, without regard to the case of any letter.
 func (p *pattern) equalFold(value string, r *Request) bool {
 	if !p.variables {
-		return strings.EqualFold(value, p.literal())
+		return strings.EqualFold(value, p.head)
 	}
 	var text strings.Builder
 	for i := range p.pieces {
@@ -176,20 +205,15 @@ func (p *pattern) equalFold(value string, r *Request) bool {
 	return strings.EqualFold(value, text.String())
 }
 
-// literal returns the text that the pattern begins with.
-func (p *pattern) literal() string {
-	if len(p.pieces) == 0 || p.pieces[0].kind != literal {
-		return ""
-	}
-	return p.pieces[0].text
-}
-
 // arnPattern is a pattern for ARNs: a wildcard stands for a part of one of the six components, it does not reach across a colon
 // (IAM: reference_policies_elements_resource, Conditions_ARN). A pattern of fewer components, as "*", leaves all that is left of the
 // value to its last.
 type arnPattern struct {
-	prefix     string // all literals before the first wildcard or variable
+	whole pattern
+	// components are those from the first that has wildcards or variables, and prefix is what is before them; none where that is
+	// the last: then no colon needs to be looked for.
 	components []pattern
+	prefix     string
 }
 
 const arnComponents = 6
@@ -218,17 +242,16 @@ func newARNPattern(p pattern) arnPattern {
 			add(q)
 		}
 	}
-	a := arnPattern{components: components}
-	for len(a.components) > 1 && a.components[0].isLiteral() {
-		a.prefix += a.components[0].literal() + ":"
-		a.components = a.components[1:]
+	for i := range components {
+		components[i] = components[i].shaped()
 	}
-	if first := &a.components[0]; len(first.pieces) > 0 && first.pieces[0].kind == literal {
-		a.prefix += first.pieces[0].text
-		first.pieces = first.pieces[1:]
+	a := arnPattern{whole: p}
+	for len(components) > 1 && components[0].shape == textOnly {
+		a.prefix += components[0].head + ":"
+		components = components[1:]
 	}
-	for i := range a.components {
-		a.components[i] = a.components[i].shaped()
+	if len(components) > 1 {
+		a.components = components
 	}
 	return a
 }
@@ -238,17 +261,16 @@ func (p *pattern) isLiteral() bool {
 }
 
 func (a *arnPattern) match(value string, r *Request) bool {
-	if len(value) < len(a.prefix) || value[:len(a.prefix)] != a.prefix {
-		return false
+	if a.components == nil {
+		return a.whole.match(value, r)
 	}
-	value = value[len(a.prefix):]
-	if len(a.components) == 1 {
-		return a.components[0].match(value, r)
+	value, ok := strings.CutPrefix(value, a.prefix)
+	if !ok {
+		return false
 	}
 	for i := range a.components {
 		component, last := value, i == len(a.components)-1
 		if !last {
-			var ok bool
 			if component, value, ok = strings.Cut(value, ":"); !ok {
 				return false
 			}

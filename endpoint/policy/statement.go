@@ -21,6 +21,7 @@ type statement struct {
 type actions struct {
 	element
 	patterns []pattern
+	of       []bool // for each of s3Actions whether a pattern is of it
 }
 
 // resources are the elements Resource and NotResource.
@@ -38,13 +39,20 @@ type element struct {
 }
 
 // match reports whether one of the actions is the request's; their case does not matter (IAM: reference_policies_elements_action).
-func (a *actions) match(r *Request) bool {
+func (a *actions) match(q *question) bool {
+	if q.action >= 0 {
+		return a.of[q.action] != a.not
+	}
+	return a.contain(q.Action) != a.not
+}
+
+func (a *actions) contain(name string) bool {
 	for i := range a.patterns {
-		if a.patterns[i].match(r.Action, r) {
-			return !a.not
+		if a.patterns[i].match(name, nil) { // an action has no variables to ask a request for
+			return true
 		}
 	}
-	return a.not
+	return false
 }
 
 func (a *resources) match(r *Request) bool {
@@ -74,6 +82,10 @@ func (rd *reading) statement(at place, n node) statement {
 	s.action.element = rd.either(at, elements, "Action", "NotAction", true, func(at place, text string) {
 		s.action.patterns = append(s.action.patterns, rd.action(at, text))
 	})
+	s.action.of = make([]bool, len(s3Actions))
+	for i, a := range s3Actions {
+		s.action.of[i] = s.action.contain("s3:" + a.name)
+	}
 	// A resource-based policy of some services may do without, as its resource is the only one; one of a bucket may not.
 	s.resource.element = rd.either(at, elements, "Resource", "NotResource", true, func(at place, text string) {
 		s.resource.patterns = append(s.resource.patterns, rd.resource(at, text))
@@ -141,8 +153,7 @@ func (rd *reading) action(at place, text string) pattern {
 	default:
 		rd.knownAction(at, text)
 	}
-	p, _ := compile(text, syntax{wildcards: true}) // without variables nothing can be wrong
-	p.fold = true
+	p, _ := compile(text, syntax{wildcards: true, fold: true}) // without variables nothing can be wrong
 	return p
 }
 
@@ -220,8 +231,7 @@ func (rd *reading) knownAction(at place, text string) {
 		}
 		return
 	}
-	p, _ := compile(name, syntax{wildcards: true})
-	p.fold = true
+	p, _ := compile(name, syntax{wildcards: true, fold: true})
 	if !slices.ContainsFunc(s3Actions, func(a s3Action) bool { return p.match(a.name, &Request{}) }) {
 		rd.warn(at, "%q matches no action of S3", text)
 	}

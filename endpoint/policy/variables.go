@@ -9,6 +9,7 @@ import (
 type syntax struct {
 	wildcards bool
 	variables bool
+	fold      bool // letters have no case
 }
 
 func (s syntax) special(c rune) bool {
@@ -17,7 +18,7 @@ func (s syntax) special(c rune) bool {
 
 // compile reads a text as a pattern. The error says what is wrong with a variable, and what to write.
 func compile(text string, s syntax) (pattern, error) {
-	var p pattern
+	p := pattern{fold: s.fold}
 	for text != "" {
 		stop := strings.IndexFunc(text, s.special)
 		if stop < 0 {

@@ -7,6 +7,7 @@ package s3
 
 import (
 	"cmp"
+	"net/http"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -27,6 +28,8 @@ type Access struct {
 	Now       time.Time
 	// Conditions are the condition keys of the request itself, for example s3:prefix.
 	Conditions policy.Context
+	// Given are the condition keys that a made-up request has, in place of those that follow from all else.
+	Given policy.Context
 }
 
 // Permission is one action that a request needs, and on what.
@@ -53,6 +56,7 @@ type Authoriser struct {
 	identities *atomic.Pointer[identities]
 	endpoints  atomic.Pointer[map[string]*policy.Document] // by id
 	open       *policy.Document                            // what stands for the policy of a bucket in an open lab
+	full       *policy.Document                            // that of an endpoint which has none of its own
 }
 
 // openPolicy is the policy of a bucket without one where there are neither users nor roles.
@@ -60,7 +64,7 @@ const openPolicy = `{"Version":"2012-10-17","Statement":[{"Sid":"NobodyInTheLabH
 
 func newAuthoriser(b *buckets, who *atomic.Pointer[identities]) (*Authoriser, error) {
 	open, err := policy.Parse([]byte(openPolicy))
-	a := &Authoriser{buckets: b, identities: who, open: open}
+	a := &Authoriser{buckets: b, identities: who, open: open, full: policy.FullAccess()}
 	a.endpoints.Store(&map[string]*policy.Document{})
 	return a, err
 }
@@ -112,17 +116,27 @@ func (a *Authoriser) Principal(arn, session string, now time.Time) (Principal, b
 }
 
 // Judge decides about everything that an operation of S3's API needs, by its name. It reports false if there is no such operation. The
-// access is as if it had just been asked; its conditions may be nil.
+// access is as if it had just been asked, with the headers that its given conditions are of.
 func (a *Authoriser) Judge(x *Access, operation string) (all []Judgement, ok bool) {
 	op, ok := policy.FindOperation(operation)
 	if !ok {
 		return nil, false
 	}
-	none := func(string) bool { return false }
-	for _, p := range permissions(op, asked{bucket: x.Bucket, key: x.Key, has: none}) {
+	for _, p := range permissions(op, x.asked()) {
 		all = append(all, a.judge(x, p))
 	}
 	return all, true
+}
+
+// asked is what the given conditions of a made-up request say of its headers.
+func (x *Access) asked() asked {
+	given := func(key string) string { values, _ := x.Given.Get(key); return cmp.Or(values...) }
+	return asked{
+		bucket: x.Bucket, key: x.Key, version: given("s3:VersionId") != "", source: given("s3:x-amz-copy-source"),
+		has: func(header string) bool {
+			return given(cmp.Or(conditionHeader[http.CanonicalHeaderKey(header)], permissionHeader[header])) != ""
+		},
+	}
 }
 
 // judge decides about one permission. The answer holds for this moment.
@@ -132,7 +146,7 @@ func (a *Authoriser) judge(x *Access, p Permission) Judgement {
 	if x.Origin != (endpoint.Origin{}) {
 		j.Policies.Endpoint = (*a.endpoints.Load())[x.Origin.Endpoint]
 		if j.Policies.Endpoint == nil {
-			j.Policies.Endpoint = policy.FullAccess()
+			j.Policies.Endpoint = a.full
 		}
 	}
 	if b := a.buckets.find(p.Bucket); b != nil {

@@ -40,6 +40,9 @@ func (a *Authoriser) context(x *Access, who *identities, p Permission) policy.Co
 		c.Set("s3:ResourceAccount", who.account)
 	}
 	x.Principal.describe(c)
+	for key, values := range x.Given {
+		c[key] = values
+	}
 	return c
 }
 
@@ -83,6 +86,11 @@ var (
 		"User-Agent": "aws:UserAgent", "Referer": "aws:Referer",
 	}
 )
+
+// permissionHeader are the condition keys of the other headers that need a permission of their own, as policy.Operations has them.
+var permissionHeader = map[string]string{
+	"x-amz-tagging": "s3:RequestObjectTagKeys", "x-amz-object-lock-mode": "s3:object-lock-mode", "x-amz-object-lock-legal-hold": "s3:object-lock-legal-hold",
+}
 
 // conditions reads the condition keys that a request itself carries.
 func conditions(r *http.Request, query url.Values, s *sigv4.Signature, now time.Time) policy.Context {

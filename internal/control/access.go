@@ -24,6 +24,8 @@ type AccessQuery struct {
 	Principal string `json:"principal,omitempty"` // ARN of a user or role; empty for the role of the instance, if it has one
 	Anonymous bool   `json:"anonymous,omitempty"` // without a signature
 	Plain     bool   `json:"plain,omitempty"`     // by HTTP and not by HTTPS
+	// Conditions are condition keys that the request is to have, in place of those that it would.
+	Conditions map[string][]string `json:"conditions,omitempty"`
 }
 
 // AccessAnswer is what became of it. Its field names are a contract, as those of probe.Answer.
@@ -116,11 +118,14 @@ func (t *accessTracer) trace(q AccessQuery) (*AccessAnswer, error) {
 	if q.Plain {
 		question.Port = 80
 	}
-	var err error
+	given, err := q.given()
+	if err != nil {
+		return nil, err
+	}
 	if a.Network, err = t.probe.Trace(question); err != nil {
 		return nil, err
 	}
-	x := &s3.Access{Bucket: q.Bucket, Key: q.Key, Region: region, Secure: !q.Plain, Now: time.Now()}
+	x := &s3.Access{Bucket: q.Bucket, Key: q.Key, Region: region, Secure: !q.Plain, Now: time.Now(), Given: given}
 	if x.Principal, err = t.principal(q, x.Now); err != nil {
 		return nil, err
 	}

@@ -136,8 +136,8 @@ func (l *Lab) trusted(files map[string][]byte) {
 }
 
 // trust tells a command where the lab's authority is: in the first bundle that the machine has. AWS_CA_BUNDLE is taken away, whatever
-// it says: the SDKs for Go refuse to start with it in programs that have an HTTP client of their own, rclone for one, and who looks at
-// it looks at one of the others, too.
+// it says: AWS's SDKs for Go refuse it in programs that have an HTTP client of their own, as rclone, and who looks at it looks at one of
+// the others, too (docs/s3.md).
 func trust(cmd *exec.Cmd) {
 	for _, path := range bundlePaths {
 		if _, err := os.Stat(path); err == nil {

@@ -59,14 +59,7 @@ func (d *Description) vpc(v *topology.VPC) {
 		d.RouteTables = append(d.RouteTables, describeTable(t))
 	}
 	for _, e := range v.Endpoints {
-		view := EndpointView{
-			VpcEndpointID: e.ID, Name: e.Name, VpcEndpointType: "Gateway", VpcID: v.ID, ServiceName: e.ServiceName,
-			State: "available", PrefixListID: e.PrefixList.ID, RouteTableIDs: []string{},
-		}
-		for _, t := range e.RouteTables {
-			view.RouteTableIDs = append(view.RouteTableIDs, t.ID)
-		}
-		d.VpcEndpoints = append(d.VpcEndpoints, view)
+		d.VpcEndpoints = append(d.VpcEndpoints, describeEndpoint(e))
 	}
 	for _, g := range v.NATGateways {
 		d.NatGateways = append(d.NatGateways, describeNAT(g))

@@ -3,9 +3,24 @@ package control
 import (
 	"cmp"
 
+	"vpcsim/endpoint/policy"
 	"vpcsim/nat"
 	"vpcsim/topology"
 )
+
+func describeEndpoint(e *topology.Endpoint) EndpointView {
+	view := EndpointView{
+		VpcEndpointID: e.ID, Name: e.Name, VpcEndpointType: "Gateway", VpcID: e.VPC.ID, ServiceName: e.ServiceName,
+		State: "available", PrefixListID: e.PrefixList.ID, RouteTableIDs: []string{}, PolicyDocument: policy.FullAccessText,
+	}
+	if e.Policy != nil {
+		view.PolicyDocument = e.Policy.Text
+	}
+	for _, t := range e.RouteTables {
+		view.RouteTableIDs = append(view.RouteTableIDs, t.ID)
+	}
+	return view
+}
 
 func describeNAT(g *topology.NATGateway) NATGatewayView {
 	view := NATGatewayView{

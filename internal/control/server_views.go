@@ -1,6 +1,9 @@
 package control
 
-import "vpcsim/nat"
+import (
+	"vpcsim/endpoint/policy"
+	"vpcsim/nat"
+)
 
 // Description is a network in the words of AWS's API: the object that `vpcsim validate -o json` and `vpcsim inspect -o json`
 // print. Where AWS tags a thing with a name, Name is the user's name for it. Its field names are a contract.
@@ -93,7 +96,11 @@ type EndpointView struct {
 	State           string   `json:"State"`
 	PrefixListID    string   `json:"PrefixListId"`
 	RouteTableIDs   []string `json:"RouteTableIds"`
+	PolicyDocument  string   `json:"PolicyDocument"` // in JSON; AWS's default if the endpoint has none of its own
 }
+
+// FullAccess reports whether the endpoint's policy is AWS's default.
+func (e EndpointView) FullAccess() bool { return e.PolicyDocument == policy.FullAccessText }
 
 // NATGatewayView is a NAT gateway. Metrics are CloudWatch's, of a lab that runs; nil of a file.
 type NATGatewayView struct {

@@ -120,13 +120,20 @@ func (l lab) patiently(t testing.TB, limit time.Duration, input, on, program str
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	cmd.Stdin = strings.NewReader(input)
+	out := l.output(t, on, cmd)
+	if ctx.Err() != nil {
+		t.Errorf("%s on %s did not end", cmd, on)
+	}
+	return out
+}
+
+// output runs a command as it is and returns all that it printed.
+func (l lab) output(t testing.TB, on string, cmd *exec.Cmd) string {
+	t.Helper()
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	require.NoError(t, l.Run(on, cmd))
 	_ = cmd.Wait()
-	if ctx.Err() != nil {
-		t.Errorf("%s on %s did not end", cmd, on)
-	}
 	return out.String()
 }
 

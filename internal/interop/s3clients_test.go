@@ -190,6 +190,31 @@ func TestRclone(t *testing.T) {
 	shows(t, rclone(t, "lsf", "-R", ":s3:demo"), `^hello\.txt\n$`)
 }
 
+// TestS3cmd is a client with an XML reader, a signer and a way to sync of its own, and with Python's idea of trust.
+func TestS3cmd(t *testing.T) {
+	t.Parallel()
+	tool(t, "s3cmd")
+	l := startClients(t)
+	s3cmd := func(t testing.TB, args ...string) string {
+		t.Helper()
+		return l.unconfigured(t, "app", "s3cmd", append([]string{"--config", "/dev/null", "--no-progress"}, args...)...)
+	}
+	dir := tree(t)
+	down := filepath.Join(t.TempDir(), "down")
+	want := random(t, filepath.Join(dir, "large"), 16<<20)
+	shows(t, s3cmd(t, "ls"), `s3://demo\n`, `s3://open\n`)
+	shows(t, s3cmd(t, "put", filepath.Join(dir, "a.txt"), "s3://demo/a.txt"), `a\.txt' -> 's3://demo/a\.txt'`)
+	shows(t, s3cmd(t, "ls", "s3://demo"), ` 5 +s3://demo/a\.txt\n`, ` 5 +s3://demo/hello\.txt\n`)
+	shows(t, s3cmd(t, "put", "--debug", "--multipart-chunk-size-mb=5", filepath.Join(dir, "large"), "s3://demo/large"), `MultiPart: Upload finished: 4 parts`)
+	shows(t, s3cmd(t, "get", "s3://demo/large", down), `'s3://demo/large' -> '`)
+	require.Equal(t, want, checksum(t, down))
+	shows(t, s3cmd(t, "sync", dir+"/", "s3://demo/tree/"), `-> 's3://demo/tree/a\.txt'`, `-> 's3://demo/tree/sub/b ü\+\.txt'`)
+	hides(t, s3cmd(t, "sync", dir+"/", "s3://demo/tree/"), `->`, `ERROR`)
+	require.NoError(t, os.Remove(filepath.Join(dir, "a.txt")))
+	shows(t, s3cmd(t, "sync", "--delete-removed", dir+"/", "s3://demo/tree/"), `delete: 's3://demo/tree/a\.txt'`)
+	shows(t, s3cmd(t, "del", "s3://open/hello.txt"), `delete: 's3://open/hello\.txt'`)
+}
+
 // TestSDKForGo builds a program with AWS's SDK, which is a module of its own: it must be in Go's cache (go mod download), as there is
 // no network here.
 func TestSDKForGo(t *testing.T) {
