@@ -57,21 +57,21 @@ func (w *Worker) answerTo(p *packet.Packet) {
 	}
 	switch arrived := w.inject(due.to, out, due.leaves); {
 	case arrived && due.kind == answerReset:
-		w.counters.resets.Add(1)
+		w.counters.Resets++
 	case arrived:
-		w.counters.icmpErrors.Add(1)
+		w.counters.ICMPErrors++
 	}
 }
 
 // sendReset writes the RST that was built straight to its port, and the one in p's place, if that is due.
 func (w *Worker) sendReset(due answer, p *packet.Packet) {
-	w.counters.resets.Add(1)
+	w.counters.Resets++
 	w.write(due.to, w.spare[:])
 	if due.receiver == nil {
 		return
 	}
 	packet.BuildTCP(w.spare[0], netip.AddrPortFrom(p.Src, p.SrcPort), netip.AddrPortFrom(p.Dst, p.DstPort), packet.RST, p.TCPSeq(), 0, nil)
-	w.counters.resets.Add(1)
+	w.counters.Resets++
 	w.write(due.receiver, w.spare[:])
 }
 

@@ -20,9 +20,14 @@ func (w *Worker) groups(i *Interface, p *packet.Packet, d direction) (filter.Ver
 	if w.trace != nil {
 		w.recordGroups(i, p, d, verdict, rule)
 	}
-	if verdict != filter.Denied || exempt(i.Subnet, p, d) {
+	switch {
+	case verdict != filter.Denied:
+		w.countRule(i.rules.of(d), rule, p)
+		return verdict, drop.None
+	case exempt(i.Subnet, p, d):
 		return verdict, drop.None
 	}
+	w.countRule(i.mismatches.of(d), 0, p)
 	if d == inbound && i.Groups.IngressEmpty() || d == outbound && i.Groups.EgressEmpty() {
 		return verdict, drop.SecurityGroupEmpty
 	}
@@ -38,6 +43,7 @@ func (w *Worker) acl(s *Subnet, p *packet.Packet, d direction) drop.Reason {
 	if d == outbound {
 		allowed, entry = s.ACL.Egress(p)
 	}
+	w.countRule(s.entries.of(d), entry+1, p)
 	reason := drop.None
 	if !allowed && !exempt(s, p, d) {
 		reason = drop.NetworkACL

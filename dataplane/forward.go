@@ -76,14 +76,18 @@ func (w *Worker) leg(from *Interface, p *packet.Packet) (*Interface, drop.Reason
 		if !ok {
 			return nil, w.step(StageRoute, node.ID, nil, p, drop.NoRouteToDestination)
 		}
+		w.count(r.number, p)
 		if w.step(StageRoute, node.ID, r, p, r.Drop) != drop.None {
 			return nil, r.Drop
 		}
+		w.count(r.passed, p)
 		if reason := w.fit(from, r, p); reason != drop.None {
+			w.count(r.refused, p)
 			return nil, w.step(StageGateway, r.Target, r, p, reason)
 		}
 		if r.Gateway != nil {
 			if reason := w.step(StageGateway, r.Target, r, p, w.through(r, p)); reason != drop.None {
+				w.count(r.refused, p)
 				return nil, reason
 			}
 		}

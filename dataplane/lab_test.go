@@ -136,7 +136,7 @@ func (l *lab) snapshot(o options) *Snapshot {
 			routes = append(routes, &Route{Prefix: prefix("52.216.0.0/15"), Origin: routing.PrefixList, PrefixList: "pl-1",
 				Target: endpoint, Path: conntrack.PathEndpoint, Gateway: passes{}, Interface: edge})
 		}
-		return &Node{ID: id, Routes: table(t, append(routes, o.more...)...), CutInternet: o.cut && endpoint != ""}
+		return &Node{ID: id, Table: true, Routes: table(t, append(routes, o.more...)...), CutInternet: o.cut && endpoint != ""}
 	}
 	a := &Subnet{ID: "a", Prefix: prefix("10.0.1.0/24"), Router: routerA, Resolver: resolver, Local: local, Node: tableOf("rtb-a", o.endpointA)}
 	b := &Subnet{ID: "b", Prefix: prefix("10.0.2.0/24"), Router: routerA.Next(), Resolver: resolver, Local: local, Node: tableOf("rtb-b", o.endpointB)}
@@ -186,7 +186,9 @@ func (l *lab) send(from string, src, dst netip.AddrPort, flags uint8) (to string
 }
 
 func (l *lab) worker() *Worker {
-	return &Worker{router: l.router, snapshot: l.router.Snapshot()}
+	w := &Worker{router: l.router}
+	w.adopt(l.router.Snapshot())
+	return w
 }
 
 func segment(src, dst netip.AddrPort, flags uint8) *packet.Packet {

@@ -32,6 +32,7 @@ type Router struct {
 	mu       sync.Mutex             // held by Commit, Attach, Detach and Close
 	attached map[string]*attachment // guarded by mu; by interface id
 	total    Counters               // guarded by mu; of detached ports
+	register register               // guarded by mu; of what is counted
 	zones    map[string]uint32      // guarded by mu; numbers of all interfaces there ever were, by id
 
 	stop    chan struct{}  // closed by Close
@@ -79,7 +80,7 @@ func NewRouter(c Config) *Router {
 	}
 	r := &Router{
 		mode: c.Mode, now: c.Now, onFlow: c.OnFlow, onExpire: c.OnExpire, recorder: c.Recorder,
-		flows: conntrack.New(conntrack.Config{Capacity: c.Flows}), attached: map[string]*attachment{}, zones: map[string]uint32{}, stop: make(chan struct{}),
+		flows: conntrack.New(conntrack.Config{Capacity: c.Flows}), attached: map[string]*attachment{}, zones: map[string]uint32{}, register: newRegister(), stop: make(chan struct{}),
 	}
 	r.stopped.Go(r.expire)
 	return r
@@ -131,7 +132,8 @@ func (r *Router) detach(a *attachment) error {
 	delete(r.attached, a.id)
 	err := a.port.Close()
 	<-a.done
-	r.total.add(a.worker.counters.read())
+	r.total.add(&a.worker.counters)
+	a.worker.tallies.addTo(r.register.retired)
 	return err
 }
 
@@ -151,8 +153,10 @@ func (r *Router) Commit(s *Snapshot) (at int64) {
 		i.zone = r.zone(i.ID)
 		s.zones[i.zone] = i
 	}
+	r.register.enroll(s)
 	at = r.publish(s)
 	r.sweep(s)
+	r.forget(s)
 	return at
 }
 
@@ -194,17 +198,6 @@ func (r *Router) Flows(visit func(*Interface, conntrack.Tuple, conntrack.Flow)) 
 		}
 		return true
 	})
-}
-
-// Counters returns the sums over all ports, detached ones included.
-func (r *Router) Counters() Counters {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	sum := r.total
-	for _, a := range r.attached {
-		sum.add(a.worker.counters.read())
-	}
-	return sum
 }
 
 // Close closes all ports and waits for the workers to end. Counters and flows can still be read.

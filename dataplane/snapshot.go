@@ -21,6 +21,9 @@ type Snapshot struct {
 	byID  map[string]*Interface
 	zones map[uint32]*Interface
 	names map[uint64]string // hash of a target to the target, those of earlier snapshots included
+	nodes []*Node           // all that packets can come to
+
+	numbered int // numbers of counted things are below it; set by Commit
 }
 
 // Interface is where packets enter and leave: a network interface of an instance or of a gateway, or an edge (an internet
@@ -41,6 +44,11 @@ type Interface struct {
 
 	attached *attachment // set by Commit; nil in a snapshot that is only traced
 	zone     uint32      // the interface's number in the flow table; set by Commit
+
+	// Where packets are counted, set by Commit.
+	delivered  uint32
+	rules      *ruleNumbers // of Groups
+	mismatches ruleNumbers  // a list of one
 }
 
 // Subnet is what forwarding needs to know of a subnet.
@@ -57,13 +65,15 @@ type Subnet struct {
 	// (aws-semantics 6.2).
 	Resolver netip.Addr
 
-	base, mask uint32 // Prefix as numbers, set by index
+	base, mask uint32       // Prefix as numbers, set by index
+	entries    *ruleNumbers // where packets are counted at ACL; set by Commit
 }
 
 // Node is a lookup point: a route table, a VPC's local addresses, the internet.
 type Node struct {
 	ID     string // rtb-…, or ours
 	Routes *routing.Table[*Route]
+	Table  bool // it is a route table of the user's, whose routes are counted one by one
 	// CutInternet makes this snapshot cut every flow that goes by an internet gateway from a subnet whose table this is:
 	// the launch announcement read literally (aws-semantics 3.5, 13.1). The writer sets it on the one snapshot that
 	// installs an endpoint route, before the commit.
@@ -90,6 +100,8 @@ type Route struct {
 	ClampMSS uint16 // the largest MSS that a SYN through the target may announce; 0 for any. IPv4's; IPv6's is 20 less
 
 	target uint64 // hash of what a flow remembers of the route; set by Commit
+	// Where packets are counted, set by Commit: at the route, and at the gateway that it leads through, whether or not that lets them.
+	number, passed, refused uint32
 	// behind is the interface that a public address leads to, and private what that address becomes there; set by Commit, for
 	// looking ahead only.
 	behind  *Interface
@@ -107,14 +119,14 @@ type Gateway interface {
 func (s *Snapshot) index() {
 	s.byID = make(map[string]*Interface, len(s.Interfaces))
 	s.zones = make(map[uint32]*Interface, len(s.Interfaces))
-	s.names = make(map[uint64]string)
+	s.names, s.nodes = make(map[uint64]string), nil
 	public := map[netip.Addr]*Interface{}
 	for _, i := range s.Interfaces {
 		for _, a := range i.Public {
 			public[a] = i
 		}
 	}
-	marking := marking{public, map[*Node]bool{nil: true}}
+	marking := marking{public, map[*Node]bool{nil: true}, &s.nodes}
 	for _, i := range s.Interfaces {
 		s.byID[i.ID] = i
 		marking.mark(i.Node)

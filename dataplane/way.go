@@ -83,6 +83,12 @@ func join(before, next conntrack.Path) conntrack.Path {
 	return before
 }
 
+// leadsOut says whether packets that follow the route, which is in node n, go to a target that is counted: to anything but the VPC's own
+// addresses by a route table, or through a gateway.
+func (r *Route) leadsOut(n *Node) bool {
+	return r.Drop == drop.None && r.Path != conntrack.PathLocal && (n.Table || r.Gateway != nil)
+}
+
 // public says whether connections on a way of the path class use a public IPv4 address of the VPC.
 func public(p conntrack.Path) bool { return p == conntrack.PathInternet || p == conntrack.PathNAT }
 
@@ -103,6 +109,7 @@ func extend(way, target uint64) uint64 { return bits.RotateLeft64(way, 17)*0x9e3
 type marking struct {
 	public map[netip.Addr]*Interface
 	been   map[*Node]bool
+	nodes  *[]*Node // all that were met
 }
 
 // mark marks the routes of a node and of all behind it: with the hashes of their targets, and with what is behind public addresses.
@@ -111,6 +118,7 @@ func (m marking) mark(n *Node) {
 		return
 	}
 	m.been[n] = true
+	*m.nodes = append(*m.nodes, n)
 	for _, e := range n.Routes.Entries() {
 		r := e.Value
 		r.target = hashTarget(r)

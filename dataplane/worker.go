@@ -15,13 +15,14 @@ import (
 const batchSize = 32
 
 // Worker carries packets from one port to wherever they go: the goroutine that read a packet also writes it. Only that
-// goroutine uses the worker, except for counters and mu.
+// goroutine uses the worker; who holds mu may read the counts.
 type Worker struct {
-	router   *Router
-	in       *attachment
-	counters counters
+	router *Router
+	in     *attachment
 
-	mu       sync.Mutex // held during a batch; Commit takes it to wait for the batch to end
+	mu       sync.Mutex // held during a batch; Commit takes it to wait for the batch to end, and who reads counts takes it
+	counters Counters   // of what entered at the worker's port
+	tallies  tallies    // of what the packets met; pages are made as needed
 	snapshot *Snapshot
 	from     *Interface // the worker's interface in snapshot; nil if it is not there
 
@@ -71,7 +72,8 @@ func (w *Worker) run() {
 // process forwards a batch.
 func (w *Worker) process(batch []*packet.Packet) {
 	if s := w.router.snapshot.Load(); s != w.snapshot {
-		w.snapshot, w.from = s, s.Interface(w.in.id)
+		w.adopt(s)
+		w.from = s.Interface(w.in.id)
 	}
 	now, packets, bytes := w.router.now(), 0, 0
 	for i, p := range batch {
@@ -81,13 +83,19 @@ func (w *Worker) process(batch []*packet.Packet) {
 		bytes += p.WireBytes() - p.Len()
 		packets += p.Segments() // which only a decoded packet can tell
 	}
-	w.counters.packetsIn.Add(uint64(packets))
-	w.counters.bytesIn.Add(uint64(bytes))
+	w.counters.PacketsIn += uint64(packets)
+	w.counters.BytesIn += uint64(bytes)
 	w.lookAhead(batch)
 	for i, p := range batch {
 		w.one(p, w.faults[i])
 	}
 	w.flush()
+}
+
+// adopt makes s the snapshot that the worker goes by.
+func (w *Worker) adopt(s *Snapshot) {
+	w.snapshot = s
+	w.tallies.fit(s.numbered)
 }
 
 // one forwards one packet of a batch, in which decoding found fault.
@@ -115,7 +123,7 @@ func (w *Worker) one(p *packet.Packet, fault packet.Fault) {
 // settle delivers a packet, or counts it as dropped and sends the answer that is due.
 func (w *Worker) settle(to *Interface, p *packet.Packet, reason drop.Reason) {
 	if reason != drop.None {
-		w.counters.drops[reason].Add(uint64(p.Segments()))
+		w.counters.drop(p, reason)
 		if w.answer.kind != answerNone {
 			w.answerTo(p)
 		}
@@ -145,7 +153,7 @@ func (w *Worker) fragment(to *Interface, p *packet.Packet) {
 	}
 	whole := [...]*packet.Packet{p}
 	if sent {
-		w.countOut(whole[:])
+		w.countOut(to, whole[:])
 	} else {
 		w.countLost(to, whole[:])
 	}
@@ -169,7 +177,7 @@ func (w *Worker) release(now int64) {
 	for gateway.Release(w.held) {
 		p := w.held
 		p.Time, w.mtu = now, 0
-		w.counters.drops[drop.Held].Add(^uint64(0))
+		w.counters.resume(p)
 		to, reason := w.resume(at, p)
 		w.settle(to, p, reason)
 		w.flush()
@@ -182,20 +190,21 @@ func (w *Worker) flush() {
 		return
 	}
 	n := w.write(w.to, w.pending)
-	w.countOut(w.pending[:n])
+	w.countOut(w.to, w.pending[:n])
 	w.countLost(w.to, w.pending[n:])
 	w.pending = w.pending[:0]
 }
 
-// countOut notes packets that a port took.
-func (w *Worker) countOut(sent []*packet.Packet) {
+// countOut notes packets that the port of an interface took.
+func (w *Worker) countOut(to *Interface, sent []*packet.Packet) {
 	packets, bytes := 0, 0
 	for _, p := range sent {
 		packets += p.Segments()
 		bytes += p.WireBytes()
 	}
-	w.counters.packetsOut.Add(uint64(packets))
-	w.counters.bytesOut.Add(uint64(bytes))
+	w.counters.PacketsOut += uint64(packets)
+	w.counters.BytesOut += uint64(bytes)
+	w.tallies.add(to.delivered, packets, bytes)
 }
 
 // countLost notes packets that the port of an interface did not take.
@@ -205,7 +214,7 @@ func (w *Worker) countLost(to *Interface, lost []*packet.Packet) {
 		reason = drop.NoPort
 	}
 	for _, p := range lost {
-		w.counters.drops[reason].Add(uint64(p.Segments()))
+		w.counters.drop(p, reason)
 	}
 }
 

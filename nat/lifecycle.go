@@ -27,6 +27,7 @@ func (s *shard) open(c *config, k *key, p *packet.Packet) (int32, drop.Reason) {
 	if !ok {
 		s.g.live.Add(-1)
 		s.metrics.ErrorPortAllocation++
+		s.scarce.note(k)
 		return 0, drop.NATPorts
 	}
 	if i, ok := s.outside.Find(&o, o.hash(&s.g.seed)); ok {

@@ -107,6 +107,7 @@ type shard struct {
 	destinations counts           // guarded by mu; of live sessions
 	wheel        index.Wheel      // guarded by mu; of all sessions
 	metrics      Metrics          // guarded by mu
+	scarce       scarce           // guarded by mu
 
 	shared atomic.Pointer[[]session] // sessions, for hints
 	_      [64]byte                  // two workers in neighbouring shards should not share a cache line

@@ -15,14 +15,19 @@ import (
 // askLimit is how long a lab may take to answer.
 const askLimit = 30 * time.Second
 
-var inspectable = []string{"vpcs", "routes", "sg", "acl", "nat", "endpoints", "peerings", "tgws", "flows", "drops"}
+// inspectable is what can be inspected; live what only a running lab has.
+var (
+	inspectable = append([]string{"vpcs", "routes", "sg", "acl", "nat", "endpoints", "peerings", "tgws"}, live...)
+	live        = []string{"flows", "drops", "interfaces", "counters"}
+)
 
 func (a *app) inspect() *cobra.Command {
 	var topo, name string
 	cmd := &cobra.Command{
 		Use: "inspect [" + strings.Join(inspectable, "|") + "]", Short: "the state of a running lab, or what a file says",
-		Long: "Shows the state of a running lab, or with -t what a file would make: all but its flows and drops.\n" +
-			"NAT gateways of a running lab come with their CloudWatch metrics.",
+		Long: "Shows the state of a running lab, or with -t what a file would make: all but what only packets make.\n" +
+			"Of a running lab, routes, rules and ACL entries come with how many packets they decided about, NAT gateways with their\n" +
+			"CloudWatch metrics. docs/counters.md says what each count means.",
 		Args: cobra.MaximumNArgs(1), ValidArgs: inspectable,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			what := argOr(args, "")
@@ -49,7 +54,7 @@ func (a *app) inspect() *cobra.Command {
 
 // inspectFile shows what a file says.
 func (a *app) inspectFile(topo, what string) error {
-	if what == "flows" || what == "drops" {
+	if slices.Contains(live, what) {
 		return usage("inspect %s: a file has none; leave out -t to ask a running lab", what)
 	}
 	in, err := a.read(topo)
@@ -73,6 +78,15 @@ func (a *app) show(ctx context.Context, client control.Client, what string) erro
 			return err
 		}
 		return a.print(counters, func(w io.Writer) { dropTable(w, counters) })
+	case "counters", "interfaces":
+		u, err := client.Usage(ctx)
+		if err != nil {
+			return err
+		}
+		if what == "interfaces" {
+			return a.print(map[string]any{"NetworkInterfaces": u.Interfaces}, func(w io.Writer) { interfaceUsageTable(w, u) })
+		}
+		return a.print(u, func(w io.Writer) { usageTable(w, u) })
 	}
 	d, err := client.Describe(ctx)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,16 +13,24 @@ import (
 )
 
 func groupTable(w io.Writer, d *control.Description) {
-	row(w, "SECURITY GROUP", "ID", "DIRECTION", "PROTOCOL", "PORTS", "PEER")
+	with := slices.ContainsFunc(d.SecurityGroups, func(g control.SecurityGroupView) bool {
+		return slices.ContainsFunc(slices.Concat(g.Permissions, g.Egress), func(p control.PermissionView) bool { return p.CountView != nil })
+	})
+	row(w, append([]string{"SECURITY GROUP", "ID", "DIRECTION", "PROTOCOL", "PORTS", "PEER"}, countedHead(with)...)...)
 	for _, g := range d.SecurityGroups {
+		name := inVPC(d, g.VpcID, g.GroupName)
+		permission := func(direction string, p control.PermissionView) {
+			cells := []string{name, g.GroupID, direction, protocolText(p.IPProtocol), portsOf(p), peerOf(d, p)}
+			row(w, append(cells, counted(with, p.CountView)...)...)
+		}
 		for _, p := range g.Permissions {
-			row(w, inVPC(d, g.VpcID, g.GroupName), g.GroupID, "ingress", protocolText(p.IPProtocol), portsOf(p), peerOf(d, p))
+			permission("ingress", p)
 		}
 		for _, p := range g.Egress {
-			row(w, inVPC(d, g.VpcID, g.GroupName), g.GroupID, "egress", protocolText(p.IPProtocol), portsOf(p), peerOf(d, p))
+			permission("egress", p)
 		}
 		if len(g.Permissions)+len(g.Egress) == 0 {
-			row(w, inVPC(d, g.VpcID, g.GroupName), g.GroupID, "", "", "", "")
+			row(w, append([]string{name, g.GroupID, "", "", "", ""}, counted(with, nil)...)...)
 		}
 	}
 }
@@ -86,7 +95,10 @@ func peerOf(d *control.Description, p control.PermissionView) string {
 
 // aclTable shows the numbers that AWS's console shows as an asterisk as one, too.
 func aclTable(w io.Writer, d *control.Description) {
-	row(w, "NETWORK ACL", "ID", "DIRECTION", "RULE", "PROTOCOL", "PORTS", "CIDR", "ACTION")
+	with := slices.ContainsFunc(d.NetworkAcls, func(a control.NetworkACLView) bool {
+		return slices.ContainsFunc(a.Entries, func(e control.ACLEntryView) bool { return e.CountView != nil })
+	})
+	row(w, append([]string{"NETWORK ACL", "ID", "DIRECTION", "RULE", "PROTOCOL", "PORTS", "CIDR", "ACTION"}, countedHead(with)...)...)
 	for _, a := range d.NetworkAcls {
 		for _, e := range a.Entries {
 			direction, number, ports := "ingress", strconv.Itoa(e.RuleNumber), "all"
@@ -101,7 +113,10 @@ func aclTable(w io.Writer, d *control.Description) {
 			} else if e.ICMPTypeCode != nil {
 				ports = icmpText(e.ICMPTypeCode.Type, e.ICMPTypeCode.Code)
 			}
-			row(w, inVPC(d, a.VpcID, a.Name), a.NetworkACLID, direction, number, protocolText(e.Protocol), ports, e.CidrBlock+e.IPv6CidrBlock, e.RuleAction)
+			cells := []string{
+				inVPC(d, a.VpcID, a.Name), a.NetworkACLID, direction, number, protocolText(e.Protocol), ports, e.CidrBlock + e.IPv6CidrBlock, e.RuleAction,
+			}
+			row(w, append(cells, counted(with, e.CountView)...)...)
 		}
 	}
 }

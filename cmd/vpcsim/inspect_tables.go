@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -72,13 +73,17 @@ func endpointTable(w io.Writer, d *control.Description) {
 
 // routeTable lists the routes of one table, or of all.
 func routeTable(w io.Writer, d *control.Description, only string) {
-	row(w, "ROUTE TABLE", "ID", "DESTINATION", "TARGET", "STATE")
+	with := slices.ContainsFunc(d.RouteTables, func(t control.RouteTableView) bool {
+		return slices.ContainsFunc(t.Routes, func(r control.RouteView) bool { return r.CountView != nil })
+	})
+	row(w, append([]string{"ROUTE TABLE", "ID", "DESTINATION", "TARGET", "STATE"}, countedHead(with)...)...)
 	for _, t := range d.RouteTables {
 		if only != "" && only != t.Name && only != t.RouteTableID {
 			continue
 		}
 		for _, r := range t.Routes {
-			row(w, inVPC(d, t.VpcID, t.Name), t.RouteTableID, r.Destination(), r.Target(), r.State)
+			cells := []string{inVPC(d, t.VpcID, t.Name), t.RouteTableID, r.Destination(), r.Target(), r.State}
+			row(w, append(cells, counted(with, r.CountView)...)...)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"sync"
@@ -57,6 +58,39 @@ func (s *Service) Lookup(local netip.AddrPort, peerPort uint16) []Connection {
 	return s.records.find(func(r *record) bool { return r.local == local && r.peer.Port() == peerPort })
 }
 
+// Open returns the connections that S3 has not closed, however dead their peers may be, the newest last.
+func (s *Service) Open() []Connection {
+	return s.records.find(func(r *record) bool { return r.closed.Load() == 0 })
+}
+
+// Traffic is what S3 counted at one of its edges, of connections that the log has forgotten, too.
+type Traffic struct {
+	Connections, Requests uint64
+	BytesIn, BytesOut     uint64 // payload of TCP, as in Connection
+}
+
+func (t Traffic) with(c Connection) Traffic {
+	return Traffic{
+		Connections: t.Connections + 1, Requests: t.Requests + uint64(c.Requests),
+		BytesIn: t.BytesIn + uint64(c.BytesIn), BytesOut: t.BytesOut + uint64(c.BytesOut),
+	}
+}
+
+// Traffic returns what was counted at each edge that was ever connected to.
+func (s *Service) Traffic() map[endpoint.Origin]Traffic {
+	l := &s.records
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := maps.Clone(l.past)
+	if all == nil {
+		all = map[endpoint.Origin]Traffic{}
+	}
+	for _, r := range l.records {
+		all[r.origin] = all[r.origin].with(r.snapshot())
+	}
+	return all
+}
+
 // record is a Connection in the making.
 type record struct {
 	origin      endpoint.Origin
@@ -92,7 +126,8 @@ type connectionLog struct {
 	limit int
 
 	mu      sync.Mutex
-	records []*record // the newest last; guarded by mu
+	records []*record                   // the newest last; guarded by mu
+	past    map[endpoint.Origin]Traffic // of those forgotten; guarded by mu
 }
 
 // add begins the record of a connection accepted now.
@@ -114,6 +149,10 @@ func (l *connectionLog) forget(n int) {
 	for _, r := range l.records {
 		if n > 0 && r.closed.Load() != 0 {
 			n--
+			if l.past == nil {
+				l.past = map[endpoint.Origin]Traffic{}
+			}
+			l.past[r.origin] = l.past[r.origin].with(r.snapshot())
 			continue
 		}
 		kept = append(kept, r)

@@ -46,6 +46,11 @@ func (c Client) Counters(ctx context.Context) (*Counters, error) {
 	return call[Counters](ctx, c, request{Verb: verbDrops})
 }
 
+// Usage returns all that was counted.
+func (c Client) Usage(ctx context.Context) (*Usage, error) {
+	return call[Usage](ctx, c, request{Verb: verbUsage})
+}
+
 // Change makes a change, or with dryRun only checks that it could be made.
 func (c Client) Change(ctx context.Context, change Change, dryRun bool) (*ChangeResult, error) {
 	return call[ChangeResult](ctx, c, request{Verb: verbChange, Change: &change, DryRun: dryRun})
@@ -72,8 +77,8 @@ func (c Client) Down(ctx context.Context) error {
 	return err
 }
 
-// Events calls visit with every event from number since on; with follow also with those to come, until the lab or the
-// context ends. Neither is an error.
+// Events calls visit with every event after number since; with follow also with those to come, until the lab or the
+// context ends. Neither is an error. Where events are lost there is one that says how many.
 func (c Client) Events(ctx context.Context, since int, follow bool, visit func(json.RawMessage) error) error {
 	conn, err := c.dial(ctx, request{Verb: verbEvents, Since: since, Follow: follow}, nil)
 	if err != nil {

@@ -3,7 +3,6 @@ package control
 import (
 	"encoding/json"
 	"net/netip"
-	"sync"
 	"time"
 
 	"vpcsim/dataplane"
@@ -11,12 +10,13 @@ import (
 	"vpcsim/dataplane/packet"
 )
 
-// Event is one line of the lab's event stream: a change of the control plane, or what a change did to one flow. Field names are
-// AWS's where AWS has one.
+// Event is one line of the lab's event stream: a change of the control plane, what a change did to one flow, or something that
+// happened to the lab by itself. Field names are AWS's where AWS has one.
 type Event struct {
+	Sequence  int       `json:"Sequence,omitempty"` // 1 for the first event of the lab, and one more for each; none if it has not happened
 	Time      time.Time `json:"Time"`
 	Monotonic int64     `json:"MonotonicNs"`
-	Event     string    `json:"Event"` // an API action such as CreateVpcEndpoint, or FlowDropped or FlowRerouted
+	Event     string    `json:"Event"` // an API action such as CreateVpcEndpoint, or one of the constants below
 	ChangeID  string    `json:"ChangeId,omitempty"`
 
 	// of a flow
@@ -25,6 +25,7 @@ type Event struct {
 	Protocol   string `json:"Protocol,omitempty"`
 	Local      string `json:"Local,omitempty"`
 	Remote     string `json:"Remote,omitempty"`
+	Direction  string `json:"Direction,omitempty"` // egress or ingress: who opened it
 	PathBefore string `json:"PathBefore,omitempty"`
 	PathAfter  string `json:"PathAfter,omitempty"`
 
@@ -35,68 +36,55 @@ type Event struct {
 	AfterCommit  int64  `json:"AfterCommitNs,omitempty"`
 	Reason       string `json:"Reason,omitempty"`
 
+	// of a half-open connection at S3, besides the flow's
+	Peer       string `json:"Peer,omitempty"`          // whom S3 takes for the client
+	EndpointID string `json:"VpcEndpointId,omitempty"` // the edge at which S3 accepted it; none for the internet's
+	Error      string `json:"Error,omitempty"`         // what ended it
+
+	// of a NAT gateway without a free port, to Remote by Protocol
+	NATGatewayID        string `json:"NatGatewayId,omitempty"`
+	ErrorPortAllocation uint64 `json:"ErrorPortAllocation,omitempty"` // sessions refused since the last such event
+
+	Lost int `json:"Lost,omitempty"` // how many events are missing before this one
+
 	// of a change
 	Change *Change `json:"Request,omitempty"`
 
 	local, remote netip.AddrPort // Local and Remote, for comparing
 }
 
-// The events that tell what a change did to a flow.
+// The events that are no API action.
 const (
 	FlowDropped  = "FlowDropped"  // a connection was cut
 	FlowRerouted = "FlowRerouted" // packets take another path; no connection was cut, because the protocol has none
+
+	S3HalfOpen      = "S3HalfOpen"      // S3's kernel still holds a connection that was cut a second ago or longer
+	S3HalfOpenEnded = "S3HalfOpenEnded" // it does not any more
+
+	ErrorPortAllocation = "ErrorPortAllocation" // a NAT gateway had no free port to a destination; CloudWatch's word
+
+	CaptureStopped = "CaptureStopped" // a capture ended by itself; Reason says why
+
+	LabStarted = "LabStarted" // the first event of a lab that has a control socket
+	LabStopped = "LabStopped" // and the last one
+	EventsLost = "EventsLost" // in place of what the reader missed: the log is bounded, and the reader was too slow, or too late
 )
 
 // Flow returns the two ends of the flow that a flow event is about: the interface's own, and the far one.
 func (e Event) Flow() (local, remote netip.AddrPort) { return e.local, e.remote }
 
-// Log is the lab's event stream. The last maxEvents are kept for those who come late. It is safe for many goroutines; adding
-// never waits for a reader.
-type Log struct {
-	mu      sync.Mutex
-	events  []Event       // guarded by mu
-	dropped int           // guarded by mu; how many were forgotten at the front
-	changed chan struct{} // guarded by mu; closed and replaced when events are added
-}
-
-// maxEvents bounds the log. A change that cuts more flows than this at once loses the oldest events, and Since says so.
-const maxEvents = 200_000
-
-func newLog() *Log { return &Log{changed: make(chan struct{})} }
-
-func (l *Log) add(e ...Event) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.events = append(l.events, e...)
-	if over := len(l.events) - maxEvents; over > maxEvents/10 {
-		l.events = append([]Event(nil), l.events[over:]...)
-		l.dropped += over
-	}
-	close(l.changed)
-	l.changed = make(chan struct{})
-}
-
-// Since returns the events from number n on, the number after the last of them, and a channel that is closed when there are
-// more. If events before the first returned one were forgotten, next - len(events) is greater than n.
-func (l *Log) Since(n int) (events []Event, next int, more <-chan struct{}) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	from := max(n-l.dropped, 0)
-	if from < len(l.events) {
-		events = append(events, l.events[from:]...)
-	}
-	return events, l.dropped + len(l.events), l.changed
-}
-
 // flowEvent puts a flow's event into words.
 func (l *Lab) flowEvent(f dataplane.FlowEvent) Event {
 	e := Event{
-		Time: l.wall(f.Time), Monotonic: f.Time, Event: FlowRerouted, ChangeID: f.Change,
+		Time: l.wall(f.Time), Monotonic: f.Time, Event: FlowRerouted, ChangeID: f.Change, Direction: "ingress",
 		Instance: f.Interface.Name, Interface: f.Interface.ID, Protocol: packet.ProtocolName(int(f.Protocol)),
 		Local: f.Local.String(), Remote: f.Remote.String(), local: f.Local, remote: f.Remote,
 		PathBefore: f.PathBefore.String(), PathAfter: f.PathAfter.String(),
 		TargetBefore: f.TargetBefore, TargetAfter: f.TargetAfter,
 		SourceBefore: addrText(f.SourceBefore), SourceAfter: addrText(f.SourceAfter),
+	}
+	if f.Outbound {
+		e.Direction = "egress"
 	}
 	if f.Cut != drop.None {
 		e.Event, e.Reason = FlowDropped, f.Cut.String()

@@ -72,6 +72,8 @@ type Lab struct {
 	serving sync.WaitGroup
 	state   atomic.Pointer[compile.State] // what outlives snapshots; replaced with mu held
 	known   atomic.Pointer[known]         // what the services of VPCs go by; replaced with mu held
+	orphans orphans
+	scarce  scarcities
 
 	mu         sync.Mutex
 	spec       *topology.Spec                         // guarded by mu
@@ -129,11 +131,13 @@ func (l *Lab) onFlow(e dataplane.FlowEvent) {
 	l.pendingMu.Unlock()
 }
 
-// expire lets the gateways forget what has been idle for too long.
+// expire lets the gateways forget what has been idle for too long, and looks for what happened by itself meanwhile.
 func (l *Lab) expire(now int64) {
 	if s := l.state.Load(); s != nil {
 		s.Expire(now)
+		l.tellScarcity(s, now)
 	}
+	l.tellOrphans(now)
 }
 
 // Committed tells what a change did.
@@ -153,16 +157,17 @@ func (l *Lab) Change(c Change) (Committed, error) {
 		return Committed{}, err
 	}
 	l.changes++
+	before := l.state.Load()
 	id := fmt.Sprintf("change-%d", l.changes)
 	if err := l.enter(network, id); err != nil {
 		return Committed{}, fmt.Errorf("%s: %w", action, err)
 	}
 	l.spec = spec
-	return l.report(id, action, c), nil
+	return l.report(id, action, c, before), nil
 }
 
-// report turns the flow events of the commit into the change's events.
-func (l *Lab) report(id, action string, c Change) Committed {
+// report turns the flow events of the commit into the change's events. before is what outlived the snapshot before it.
+func (l *Lab) report(id, action string, c Change, before *compile.State) Committed {
 	l.pendingMu.Lock()
 	flows := l.pending
 	l.pending = nil
@@ -173,9 +178,11 @@ func (l *Lab) report(id, action string, c Change) Committed {
 	for _, f := range flows {
 		e := l.flowEvent(f)
 		e.AfterCommit = f.Time - done.At
-		done.Flows = append(done.Flows, e)
+		events = append(events, e)
 	}
-	l.Events.add(append(events, done.Flows...)...)
+	l.Events.add(events...)
+	done.Flows = events[1:]
+	l.orphans.expect(done, l.network.S3.CIDRs, before)
 	return done
 }
 

@@ -47,6 +47,7 @@ const (
 	verbDescribe = "describe" // the network: Description
 	verbFlows    = "flows"    // the flow table: Flows
 	verbDrops    = "drops"    // the counters: Counters
+	verbUsage    = "usage"    // all counters: Usage
 	verbChange   = "change"   // make a change, or only check it: ChangeResult
 	verbTrace    = "trace"    // answer a probe: probe.Answer
 	verbAccess   = "access"   // judge a request to S3: AccessAnswer
@@ -108,6 +109,7 @@ func Serve(lab *Lab, path string) (*Server, error) {
 	}
 	s := &Server{lab: lab, listener: l, uid: uint32(os.Getuid()), down: make(chan struct{})}
 	s.open, s.shut = context.WithCancel(context.Background())
+	lab.tell(Event{Event: LabStarted})
 	s.sessions.Go(s.accept)
 	return s, nil
 }
@@ -115,10 +117,11 @@ func Serve(lab *Lab, path string) (*Server, error) {
 // Down is closed when a client asks for the end of the lab, which is then the caller's to bring about.
 func (s *Server) Down() <-chan struct{} { return s.down }
 
-// Close takes no more requests, and waits for those that are being answered. Streams of events end; commands
+// Close takes no more requests, and waits for those that are being answered. Streams of events end with one that says so; commands
 // that run on behalf of clients do not hold it up.
 func (s *Server) Close() error {
 	err := s.listener.Close()
+	s.lab.tell(Event{Event: LabStopped})
 	s.shut()
 	s.sessions.Wait()
 	return err
@@ -199,6 +202,8 @@ func (s *Server) answer(c *session, q request) error {
 		return c.send(s.lab.flows())
 	case verbDrops:
 		return c.send(s.lab.counters())
+	case verbUsage:
+		return c.send(s.lab.Usage())
 	case verbChange:
 		if q.Change == nil {
 			return errors.New("change: nothing to change")
@@ -250,30 +255,6 @@ func (s *Server) question(c *session, q request) error {
 		return err
 	}
 	return c.send(p)
-}
-
-// events sends the events from number since on; with follow, also those to come, until the client or the lab ends.
-func (s *Server) events(c *session, since int, follow bool) error {
-	gone := c.hangUp()
-	for {
-		events, next, more := s.lab.Events.Since(since)
-		for _, e := range events {
-			if err := c.send(e); err != nil {
-				return err
-			}
-		}
-		since = next
-		if !follow {
-			return nil
-		}
-		select {
-		case <-more:
-		case <-gone:
-			return nil
-		case <-s.open.Done():
-			return nil
-		}
-	}
 }
 
 // ChangeResult tells a client what a change did, or with DryRun that it could be made.

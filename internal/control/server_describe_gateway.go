@@ -92,9 +92,10 @@ func describeTransitRoute(r *topology.TransitRoute) TransitRouteView {
 	return view
 }
 
-// describe is Describe for the lab as it runs: with what its NAT gateways have counted.
+// describe is Describe for the lab as it runs: with what its NAT gateways, routes and rules have counted.
 func (l *Lab) describe() *Description {
 	d := Describe(l.Network())
+	d.count(l.router.Usage().Counts)
 	l.state.Load().NATs(func(id string, g *nat.Gateway) {
 		for n := range d.NatGateways {
 			if d.NatGateways[n].NatGatewayID == id {

@@ -66,7 +66,7 @@ func (l *Lab) flowView(i *dataplane.Interface, t conntrack.Tuple, f conntrack.Fl
 }
 
 // Counters are the packets so far: the object that `vpcsim inspect drops -o json` prints. PacketsIn is PacketsOut and the sum of
-// the drops, but for the packets that are on their way.
+// the drops.
 type Counters struct {
 	PacketsIn  uint64     `json:"PacketsIn"`
 	BytesIn    uint64     `json:"BytesIn"`
@@ -75,6 +75,8 @@ type Counters struct {
 	Resets     uint64     `json:"Resets"`     // RSTs sent by the router itself
 	ICMPErrors uint64     `json:"ICMPErrors"` // sent by the router itself
 	Drops      []DropView `json:"Drops"`      // the most frequent reason first
+
+	PacketsResumed uint64 `json:"PacketsResumed,omitempty"` // fragments that waited and went on, which are among the drops no more
 }
 
 // DropView counts the packets that were dropped for one reason.
@@ -82,18 +84,29 @@ type DropView struct {
 	Reason      string `json:"Reason"`
 	Description string `json:"Description"`
 	Packets     uint64 `json:"Packets"`
+	Bytes       uint64 `json:"Bytes"`
 }
 
 func (l *Lab) counters() *Counters {
 	c := l.router.Counters()
-	all := &Counters{
-		PacketsIn: c.PacketsIn, BytesIn: c.BytesIn, PacketsOut: c.PacketsOut, BytesOut: c.BytesOut, Resets: c.Resets, ICMPErrors: c.ICMPErrors, Drops: []DropView{},
+	view := counters(&c)
+	return &view
+}
+
+func counters(c *dataplane.Counters) Counters {
+	return Counters{
+		PacketsIn: c.PacketsIn, BytesIn: c.BytesIn, PacketsOut: c.PacketsOut, BytesOut: c.BytesOut, Resets: c.Resets, ICMPErrors: c.ICMPErrors,
+		Drops: dropViews(c), PacketsResumed: c.Resumed,
 	}
+}
+
+func dropViews(c *dataplane.Counters) []DropView {
+	all := []DropView{}
 	for _, r := range drop.All() {
 		if n := c.Drops[r]; n > 0 {
-			all.Drops = append(all.Drops, DropView{Reason: r.String(), Description: r.Sentence(), Packets: n})
+			all = append(all, DropView{Reason: r.String(), Description: r.Sentence(), Packets: n, Bytes: c.DropBytes[r]})
 		}
 	}
-	slices.SortStableFunc(all.Drops, func(a, b DropView) int { return cmp.Compare(b.Packets, a.Packets) })
+	slices.SortStableFunc(all, func(a, b DropView) int { return cmp.Compare(b.Packets, a.Packets) })
 	return all
 }

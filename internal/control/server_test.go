@@ -236,6 +236,9 @@ func TestServerStreamsEvents(t *testing.T) {
 			return "nothing"
 		}
 	}
+	if got := next(); got != LabStarted {
+		t.Errorf("the beginning: %s", got)
+	}
 	if got := next(); got != "CreateVpcEndpoint" {
 		t.Errorf("what was: %s", got)
 	}

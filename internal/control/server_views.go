@@ -74,6 +74,7 @@ type RouteView struct {
 	EgressOnlyGatewayID      string `json:"EgressOnlyInternetGatewayId,omitempty"`
 	State                    string `json:"State"`
 	Origin                   string `json:"Origin"`
+	*CountView                      // of a running lab; nil of a table that nothing uses
 }
 
 // Destination is the one destination that is set.
@@ -196,6 +197,7 @@ type PermissionView struct {
 	IPv6Ranges    []RangeIPv6View   `json:"Ipv6Ranges"`
 	PrefixListIDs []PrefixListRef   `json:"PrefixListIds"`
 	Groups        []GroupMemberView `json:"UserIdGroupPairs"`
+	*CountView                      // of a running lab; nil of a group that nothing is in
 }
 
 // RangeView is an IPv4 CIDR in a permission.
@@ -239,6 +241,7 @@ type ACLEntryView struct {
 	IPv6CidrBlock string         `json:"Ipv6CidrBlock,omitempty"`
 	PortRange     *PortRangeView `json:"PortRange,omitempty"`
 	ICMPTypeCode  *ICMPView      `json:"IcmpTypeCode,omitempty"`
+	*CountView                   // of a running lab; nil of an ACL without a subnet. The last two entries count together
 }
 
 // PortRangeView is a range of ports, both ends included.

@@ -50,16 +50,25 @@ func (c *compiler) securityGroups(groups []*topology.SecurityGroup) *filter.Secu
 func (c *compiler) securityGroup(g *topology.SecurityGroup) *filter.SecurityGroups {
 	compiled := c.single[g]
 	if compiled == nil {
-		compiled = filter.NewSecurityGroups(c.rulesOf(g.ID, "ingress", g.Ingress), c.rulesOf(g.ID, "egress", g.Egress))
+		compiled = filter.NewSecurityGroups(c.rulesOf(g.ID, false, g.Ingress), c.rulesOf(g.ID, true, g.Egress))
 		c.single[g] = compiled
 	}
 	return compiled
 }
 
-// rulesOf compiles one direction of a group. The rules' IDs count as the file's error messages do, from 0.
-func (c *compiler) rulesOf(group, direction string, rules []*topology.Rule) (out []filter.Rule) {
+// RuleID is the id of rule n of one direction of a security group: it counts as the file's error messages do, from 0.
+func RuleID(group string, egress bool, n int) string {
+	direction := "ingress"
+	if egress {
+		direction = "egress"
+	}
+	return fmt.Sprintf("%s[%s %d]", group, direction, n)
+}
+
+// rulesOf compiles one direction of a group.
+func (c *compiler) rulesOf(group string, egress bool, rules []*topology.Rule) (out []filter.Rule) {
 	for n, r := range rules {
-		f := rule(fmt.Sprintf("%s[%s %d]", group, direction, n), r)
+		f := rule(RuleID(group, egress, n), r)
 		switch {
 		case r.PrefixList != nil:
 			f.Peers = r.PrefixList.Entries
@@ -83,9 +92,17 @@ func (c *compiler) acl(a *topology.NetworkACL) *filter.NetworkACL {
 	return compiled
 }
 
+// EntryID is the id of an entry of a network ACL; of the final deny for a negative number.
+func EntryID(acl string, number int) string {
+	if number < 0 {
+		return acl + "#*"
+	}
+	return fmt.Sprintf("%s#%d", acl, number)
+}
+
 func entries(a *topology.NetworkACL, list []*topology.Rule) (out []filter.Rule) {
 	for _, r := range list {
-		f := rule(fmt.Sprintf("%s#%d", a.ID, r.Number), r)
+		f := rule(EntryID(a.ID, r.Number), r)
 		f.Deny = !r.Allow
 		out = append(out, f)
 	}

@@ -43,7 +43,7 @@ func viewFrom(s *topology.Subnet) view {
 func (c *compiler) node(w view) *dataplane.Node {
 	n := c.tables[w]
 	if n == nil {
-		n = &dataplane.Node{ID: w.table.ID}
+		n = &dataplane.Node{ID: w.table.ID, Table: true}
 		c.tables[w] = n
 	}
 	return n

@@ -73,7 +73,7 @@ func (c *compiler) transitNode(w transitView) *dataplane.Node {
 	if n := c.transits[w]; n != nil {
 		return n
 	}
-	n := &dataplane.Node{ID: w.table.ID}
+	n := &dataplane.Node{ID: w.table.ID, Table: true}
 	c.transits[w] = n
 	var routes []*dataplane.Route
 	for _, r := range w.table.Routes {

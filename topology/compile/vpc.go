@@ -31,7 +31,7 @@ func (c *compiler) enter(t *topology.VPC) {
 	c.linkLocal(v)
 	v.edge = v.local
 	if t.InternetGateway != nil && t.InternetGateway.RouteTable != nil {
-		v.edge = &dataplane.Node{ID: t.InternetGateway.RouteTable.ID}
+		v.edge = &dataplane.Node{ID: t.InternetGateway.RouteTable.ID, Table: true}
 	}
 	if t.EgressOnly != nil {
 		v.egressOnly = c.keepEgressOnly(t.EgressOnly.ID)
