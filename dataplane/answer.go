@@ -51,6 +51,8 @@ func (w *Worker) answerTo(p *packet.Packet) {
 		return
 	}
 	w.flush()
+	w.film.own = true
+	defer func() { w.film.own = false }()
 	if due.kind == answerReset && !due.leaves {
 		w.sendReset(due, p)
 		return

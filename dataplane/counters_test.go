@@ -218,9 +218,10 @@ func counting(t testing.TB, dst netip.Addr, flows int) (l *lab, w *Worker, origi
 	l = newLab(t, Natural)
 	l.commit(options{endpointA: "vpce-1", change: filtered})
 	for _, i := range l.router.Snapshot().Interfaces {
-		i.attached = &attachment{id: i.ID, port: sink{}, capture: -1}
+		i.attached = &attachment{id: i.ID, port: sink{}}
 	}
-	w = newWorker(l.router, &attachment{id: "eni-app", port: sink{}, capture: -1})
+	w = newWorker(l.router, &attachment{id: "eni-app", port: sink{}})
+	w.slots = newSlots()
 	originals = make([]*packet.Packet, flows)
 	for i := range originals {
 		originals[i] = packet.New(64)

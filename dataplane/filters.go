@@ -17,21 +17,24 @@ func (w *Worker) groups(i *Interface, p *packet.Packet, d direction) (filter.Ver
 	if d == outbound {
 		verdict, rule = i.Groups.Egress(p)
 	}
-	if w.trace != nil {
-		w.recordGroups(i, p, d, verdict, rule)
+	reason := drop.None
+	switch {
+	case verdict != filter.Denied || exempt(i.Subnet, p, d):
+	case d == inbound && i.Groups.IngressEmpty() || d == outbound && i.Groups.EgressEmpty():
+		reason = drop.SecurityGroupEmpty
+	default:
+		reason = drop.SecurityGroup
 	}
 	switch {
 	case verdict != filter.Denied:
 		w.countRule(i.rules.of(d), rule, p)
-		return verdict, drop.None
-	case exempt(i.Subnet, p, d):
-		return verdict, drop.None
+	case reason != drop.None:
+		w.countRule(i.mismatches.of(d), 0, p)
 	}
-	w.countRule(i.mismatches.of(d), 0, p)
-	if d == inbound && i.Groups.IngressEmpty() || d == outbound && i.Groups.EgressEmpty() {
-		return verdict, drop.SecurityGroupEmpty
+	if reason != drop.None || w.steps != nil {
+		w.recordGroups(i, p, d, verdict, rule, reason)
 	}
-	return verdict, drop.SecurityGroup
+	return verdict, reason
 }
 
 // acl asks the network ACL of a subnet about a packet that crosses its boundary (aws-semantics 7).
@@ -48,7 +51,7 @@ func (w *Worker) acl(s *Subnet, p *packet.Packet, d direction) drop.Reason {
 	if !allowed && !exempt(s, p, d) {
 		reason = drop.NetworkACL
 	}
-	if w.trace != nil {
+	if reason != drop.None || w.steps != nil {
 		w.recordACL(s, p, d, allowed, entry, reason)
 	}
 	return reason

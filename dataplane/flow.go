@@ -104,10 +104,15 @@ func (w *Worker) trackIn(held *conntrack.Held, i *Interface, p *packet.Packet, d
 			return reason
 		}
 		f.Tracking = tracking(verdict)
+	} else {
+		w.stepRule(StageGroups, i.ID, byConnection, p)
 	}
 	held.See(f, p, bool(d))
 	return drop.None
 }
+
+// byConnection is why a packet passes an interface whose security groups need not be asked.
+const byConnection = "belongs to a tracked connection"
 
 // opens says whether p begins a TCP connection.
 func opens(p *packet.Packet) bool {
@@ -204,7 +209,7 @@ func (w *Worker) tracked(t conntrack.Tuple) bool {
 func (w *Worker) question(i *Interface, p *packet.Packet, d direction) drop.Reason {
 	t := tuple(i, p, d)
 	if w.tracked(t) { // also in place of one that was cut
-		return w.stepRule(StageGroups, i.ID, "belongs to a tracked connection", p)
+		return w.stepRule(StageGroups, i.ID, byConnection, p)
 	}
 	if w.router != nil && !opens(p) {
 		if reason := w.cut(t); reason != drop.None {

@@ -17,7 +17,7 @@ const maxHops = 16
 //
 // The order of the steps is AWS's (aws-semantics 0.1).
 func (w *Worker) Forward(from *Interface, p *packet.Packet) (*Interface, drop.Reason) {
-	w.now, w.entered, w.mtu = p.Time, netip.AddrPortFrom(p.Dst, p.DstPort), 0
+	w.now, w.source, w.entered, w.mtu = p.Time, netip.AddrPortFrom(p.Src, p.SrcPort), netip.AddrPortFrom(p.Dst, p.DstPort), 0
 	if reason := w.leave(from, p); reason != drop.None {
 		return nil, reason
 	}
@@ -83,9 +83,11 @@ func (w *Worker) leg(from *Interface, p *packet.Packet) (*Interface, drop.Reason
 		w.count(r.passed, p)
 		if reason := w.fit(from, r, p); reason != drop.None {
 			w.count(r.refused, p)
+			w.approach(r.Target, p)
 			return nil, w.step(StageGateway, r.Target, r, p, reason)
 		}
 		if r.Gateway != nil {
+			w.approach(r.Target, p)
 			if reason := w.step(StageGateway, r.Target, r, p, w.through(r, p)); reason != drop.None {
 				w.count(r.refused, p)
 				return nil, reason
@@ -152,6 +154,7 @@ func (w *Worker) cross(i *Interface, p *packet.Packet) drop.Reason {
 	if w.trace != nil && w.trace.untranslate(i, p) {
 		return w.stepRule(StageGateway, i.ID, "back to the inside of the translation", p)
 	}
+	w.approach(i.ID, p)
 	src, dst := netip.AddrPortFrom(p.Src, p.SrcPort), netip.AddrPortFrom(p.Dst, p.DstPort)
 	reason := w.step(StageGateway, i.ID, nil, p, i.Gateway.Cross(p))
 	switch {

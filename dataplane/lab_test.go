@@ -86,7 +86,7 @@ func (l *lab) attach(id string, depth int) *port.Pipe {
 	case strings.HasPrefix(id, "vpce-"):
 		role = packettest.Endpoint
 	}
-	l.router.Attach(id, l.checker.Watch(p, role, own...), -1)
+	l.router.Attach(id, l.checker.Watch(p, role, own...))
 	return p
 }
 

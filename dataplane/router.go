@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"vpcsim/dataplane/capture"
 	"vpcsim/dataplane/conntrack"
 	"vpcsim/dataplane/port"
 )
@@ -24,10 +23,12 @@ type Router struct {
 	now      func() int64
 	onFlow   func(FlowEvent)
 	onExpire func(now int64)
-	recorder *capture.Recorder
 	flows    *conntrack.Table
 	depot    depot // of memory for packets
 	snapshot atomic.Pointer[Snapshot]
+	watch    atomic.Pointer[watching] // nil while nobody watches
+	watchMu  sync.Mutex               // held to replace watch
+	drops    ring
 
 	mu       sync.Mutex             // held by Commit, Attach, Detach and Close
 	attached map[string]*attachment // guarded by mu; by interface id
@@ -41,11 +42,10 @@ type Router struct {
 
 // attachment is a port with the worker that reads it.
 type attachment struct {
-	id      string
-	port    port.Port
-	capture int // the recorder's number for it; negative if it is not recorded
-	worker  *Worker
-	done    chan struct{} // closed when the worker has ended
+	id     string
+	port   port.Port
+	worker *Worker
+	done   chan struct{} // closed when the worker has ended
 }
 
 // Config configures a Router.
@@ -56,8 +56,6 @@ type Config struct {
 	// OnFlow is told what commits do to flows. It is called by workers and by Commit, with a part of the flow table held:
 	// it must be quick, safe for many goroutines, and must not call the Router. Nil ignores events.
 	OnFlow func(FlowEvent)
-	// Recorder records packets at the ports attached with a capture number; nil records nothing.
-	Recorder *capture.Recorder
 	// Flows is the capacity of the flow table; 0 means 1<<20.
 	Flows int
 	// OnExpire is called with the time whenever idle flows are forgotten, so that gateways can do the same. Nil for none.
@@ -79,7 +77,7 @@ func NewRouter(c Config) *Router {
 		c.OnExpire = func(int64) {}
 	}
 	r := &Router{
-		mode: c.Mode, now: c.Now, onFlow: c.OnFlow, onExpire: c.OnExpire, recorder: c.Recorder,
+		mode: c.Mode, now: c.Now, onFlow: c.OnFlow, onExpire: c.OnExpire,
 		flows: conntrack.New(conntrack.Config{Capacity: c.Flows}), attached: map[string]*attachment{}, zones: map[string]uint32{}, register: newRegister(), stop: make(chan struct{}),
 	}
 	r.stopped.Go(r.expire)
@@ -102,10 +100,9 @@ func (r *Router) expire() {
 }
 
 // Attach connects a port to the interface with the given id and starts its worker. The interface takes part in forwarding
-// from the next Commit on. The router owns the port from here: Detach and Close close it. A negative capture number means
-// that the recorder leaves the port out.
-func (r *Router) Attach(id string, p port.Port, capture int) {
-	a := &attachment{id: id, port: p, capture: capture, done: make(chan struct{})}
+// from the next Commit on. The router owns the port from here: Detach and Close close it.
+func (r *Router) Attach(id string, p port.Port) {
+	a := &attachment{id: id, port: p, done: make(chan struct{})}
 	a.worker = newWorker(r, a)
 	r.mu.Lock()
 	r.attached[id] = a

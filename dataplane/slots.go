@@ -4,7 +4,6 @@ import (
 	"runtime"
 	"sync"
 
-	"vpcsim/dataplane/capture"
 	"vpcsim/dataplane/packet"
 )
 
@@ -12,18 +11,17 @@ import (
 // there is something to read until it is delivered. So a thousand idle ports share what few busy ones need, and the slots in use are
 // the ones that were used last, warm in the processor's caches.
 type slots struct {
-	batch    []*packet.Packet
-	spare    [1]*packet.Packet // an answer, a fragment
-	held     *packet.Packet    // a fragment that had to wait
-	wire     *packet.Packet    // a segment of a super-packet
-	original *packet.Packet    // the packet as it came in, while there is a recorder
+	batch []*packet.Packet
+	spare [1]*packet.Packet // an answer, a fragment
+	held  *packet.Packet    // a fragment that had to wait
+	wire  *packet.Packet    // a segment of a super-packet
 }
 
 // slotSize is the room for one packet: a super-packet, and the byte by which ports know that it was not cut off.
 const slotSize = packet.MaxSize + 1
 
 func newSlots() *slots {
-	s := &slots{spare: [1]*packet.Packet{packet.New(slotSize)}, held: packet.New(slotSize), wire: packet.New(slotSize), original: packet.New(slotSize)}
+	s := &slots{spare: [1]*packet.Packet{packet.New(slotSize)}, held: packet.New(slotSize), wire: packet.New(slotSize)}
 	for range batchSize {
 		s.batch = append(s.batch, packet.New(slotSize))
 	}
@@ -63,16 +61,4 @@ type waiter interface {
 	Wait() error
 	// TryRead is the port's Read but does not wait: it returns 0 if there is nothing.
 	TryRead(batch []*packet.Packet) (int, error)
-}
-
-// capture records a packet as it passes a port, each segment of a super-packet for itself.
-func (w *Worker) capture(a *attachment, d capture.Direction, p *packet.Packet, comment string) {
-	if p.SegmentSize == 0 && !p.ChecksumPartial() {
-		w.router.recorder.Packet(a.capture, p.Time, d, p.Bytes(), comment)
-		return
-	}
-	for n, more := 0, true; more; n++ {
-		more = p.SegmentInto(w.wire, n)
-		w.router.recorder.Packet(a.capture, p.Time, d, w.wire.Bytes(), comment)
-	}
 }

@@ -45,8 +45,9 @@ func (f *feed) Close() error {
 // superWire is a wire on which eni-far, in a subnet whose internet gateway takes 1,500 bytes, has offloads; what crosses is captured.
 type superWire struct {
 	*wire
-	feed *feed
-	pcap bytes.Buffer
+	feed     *feed
+	pcap     bytes.Buffer
+	recorder *capture.Recorder
 }
 
 func newSuperWire(t *testing.T) *superWire {
@@ -56,11 +57,17 @@ func newSuperWire(t *testing.T) *superWire {
 		wire: &wire{lab: newLab(t, Natural), ports: map[string]*port.Pipe{}, ctx: ctx},
 		feed: &feed{Pipe: port.NewPipe(64), super: make(chan *packet.Packet), closed: make(chan struct{})},
 	}
-	s.router.recorder = capture.NewRecorder(closer{&s.pcap}, 0)
+	s.recorder = capture.NewRecorder(closer{&s.pcap}, 0, 0)
+	_, err := s.router.Capture(Capturing{
+		Points: []Point{{Port: true}}, Recorder: s.recorder,
+		Describe: func(at Place) (string, string) { return at.Where, "" },
+		Explain:  func(o *Observation) string { return o.End.Drop.String() },
+	})
+	require.NoError(t, err)
 	s.ports["eni-far"] = s.feed.Pipe
-	s.router.Attach("eni-far", s.checker.Watch(s.feed, packettest.Instance, far), s.router.recorder.AddInterface("far", ""))
+	s.router.Attach("eni-far", s.checker.Watch(s.feed, packettest.Instance, far))
 	s.ports["host"] = port.NewPipe(64)
-	s.router.Attach("host", s.checker.Watch(s.ports["host"], packettest.Internet), s.router.recorder.AddInterface("host", ""))
+	s.router.Attach("host", s.checker.Watch(s.ports["host"], packettest.Internet))
 	s.commit(options{change: withNAT(natGateway())})
 	return s
 }
@@ -69,10 +76,11 @@ type closer struct{ io.Writer }
 
 func (closer) Close() error { return nil }
 
-// captured returns the transport payloads' lengths of all that was recorded, each with right checksums, by interface.
+// captured returns the transport payloads' lengths of all that was recorded, each with right checksums, by interface: that which
+// the packet entered by, and that which it left by.
 func (s *superWire) captured() (sizes [2][]int) {
 	s.close()
-	require.NoError(s.t, s.router.recorder.Close())
+	require.NoError(s.t, s.recorder.Close())
 	r, err := pcapgo.NewNgReader(&s.pcap, pcapgo.NgReaderOptions{WantMixedLinkType: true})
 	require.NoError(s.t, err)
 	for {

@@ -6,7 +6,6 @@ import (
 
 	"vpcsim/dataplane/conntrack"
 	"vpcsim/dataplane/drop"
-	"vpcsim/dataplane/filter"
 	"vpcsim/dataplane/packet"
 )
 
@@ -76,7 +75,7 @@ const usualSteps = 12
 func (s *Snapshot) Trace(flows *Router, from *Interface, p *packet.Packet, question *Trace) *Trace {
 	p.Probe = true
 	t := &Trace{question: question, Steps: make([]Step, 0, usualSteps)}
-	w := &Worker{snapshot: s, trace: t, router: flows}
+	w := &Worker{snapshot: s, trace: t, steps: &t.Steps, router: flows}
 	if flows != nil {
 		p.Time = flows.now()
 	}
@@ -146,79 +145,4 @@ func Prepare(s *Snapshot) *Snapshot {
 		s.zones[i.zone] = i
 	}
 	return s
-}
-
-// step is where forwarding tells what it does. It returns reason, so that a decision and its record are one line.
-func (w *Worker) step(stage Stage, where string, r *Route, p *packet.Packet, reason drop.Reason) drop.Reason {
-	if w.trace != nil {
-		w.record(stage, where, r, p, reason)
-	}
-	return reason
-}
-
-// stepRule is step for a decision that was not made by a route, and that lets p pass.
-func (w *Worker) stepRule(stage Stage, where, rule string, p *packet.Packet) drop.Reason {
-	if w.trace != nil {
-		w.trace.add(stage, where, rule, p, drop.None)
-	}
-	return drop.None
-}
-
-func (w *Worker) record(stage Stage, where string, r *Route, p *packet.Packet, reason drop.Reason) {
-	rule := ""
-	if r != nil && stage == StageRoute && reason != drop.TransitNoRoute { // which no route is there for
-		rule = r.Prefix.String() + " -> " + r.Target + " (" + r.Origin.String() + ")"
-		if r.PrefixList != "" {
-			rule = r.PrefixList + " -> " + r.Target + " (entry " + r.Prefix.String() + ")"
-		}
-	}
-	w.trace.add(stage, where, rule, p, reason)
-}
-
-// recordGroups tells what the security groups of an interface said.
-func (w *Worker) recordGroups(i *Interface, p *packet.Packet, d direction, v filter.Verdict, rule int) {
-	text, reason := "", drop.None
-	switch {
-	case v == filter.Denied && exempt(i.Subnet, p, d):
-		text = "not filtered: a service of the VPC itself"
-	case v == filter.Denied && (d == inbound && i.Groups.IngressEmpty() || d == outbound && i.Groups.EgressEmpty()):
-		reason = drop.SecurityGroupEmpty
-	case v == filter.Denied:
-		reason = drop.SecurityGroup
-	case d == outbound:
-		text = "egress rule " + i.Groups.EgressRule(rule)
-	default:
-		text = "ingress rule " + i.Groups.IngressRule(rule)
-	}
-	if v == filter.Untracked {
-		text += ", untracked"
-	}
-	w.trace.add(StageGroups, i.ID, text, p, reason)
-}
-
-// recordACL tells what the network ACL of a subnet said.
-func (w *Worker) recordACL(s *Subnet, p *packet.Packet, d direction, allowed bool, entry int, reason drop.Reason) {
-	var where, text string
-	if d == outbound {
-		where, text = s.ACL.EgressEntry(entry), "egress of "+s.ID
-	} else {
-		where, text = s.ACL.IngressEntry(entry), "ingress of "+s.ID
-	}
-	if !allowed && reason == drop.None {
-		text += "; not filtered: a service of the VPC itself"
-	}
-	w.trace.add(StageACL, where, text, p, reason)
-}
-
-func (t *Trace) add(stage Stage, where, rule string, p *packet.Packet, reason drop.Reason) {
-	if reason != drop.None {
-		if rule != "" {
-			rule += "; "
-		}
-		rule += reason.Sentence()
-	}
-	t.Steps = append(t.Steps, Step{
-		Stage: stage, Where: where, Rule: rule, Drop: reason,
-		Src: netip.AddrPortFrom(p.Src, p.SrcPort), Dst: netip.AddrPortFrom(p.Dst, p.DstPort),
-	})
 }

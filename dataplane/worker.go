@@ -4,7 +4,6 @@ import (
 	"net/netip"
 	"sync"
 
-	"vpcsim/dataplane/capture"
 	"vpcsim/dataplane/conntrack"
 	"vpcsim/dataplane/drop"
 	"vpcsim/dataplane/packet"
@@ -34,14 +33,20 @@ type Worker struct {
 
 	// Of the packet that is being forwarded.
 	now     int64           // its time
-	entered netip.AddrPort  // its destination when it came in
+	source  netip.AddrPort  // its source when it came in
+	entered netip.AddrPort  // its destination then
 	mtu     uint16          // to be kept to at delivery, by fragmenting; 0 for none
 	answer  answer          // what is due if it is dropped
 	opened  conntrack.Tuple // the flow it opened
 	unnoted bool            // the source that the far side of opened sees is yet to be noted
 	first   *Interface      // the gateway at which it is the first fragment of a datagram, so that others may wait there; or nil
 
-	trace *Trace // nil except for probes
+	fatal decision // what dropped the last packet that was dropped
+
+	steps *[]Step   // where its steps are recorded; nil if nobody wants them
+	trace *Trace    // nil except for probes
+	watch *watching // who watches packets; nil for nobody
+	film  film      // of a packet that somebody watches
 }
 
 func newWorker(r *Router, in *attachment) *Worker {
@@ -75,6 +80,9 @@ func (w *Worker) process(batch []*packet.Packet) {
 		w.adopt(s)
 		w.from = s.Interface(w.in.id)
 	}
+	if v := w.router.watch.Load(); v != w.watch {
+		w.watched(v)
+	}
 	now, packets, bytes := w.router.now(), 0, 0
 	for i, p := range batch {
 		p.Time = now
@@ -100,19 +108,17 @@ func (w *Worker) adopt(s *Snapshot) {
 
 // one forwards one packet of a batch, in which decoding found fault.
 func (w *Worker) one(p *packet.Packet, fault packet.Fault) {
-	recording := w.router.recorder != nil && w.in.capture >= 0
-	if recording {
-		w.original.CopyFrom(p)
+	if w.watch != nil {
+		w.enter(p, fault)
 	}
-	to, reason := (*Interface)(nil), drop.NoPort
-	if fault != packet.OK {
-		reason = drop.Malformed
-		w.original.SetLen(p.Len()) // no super-packet
-	} else if w.from != nil {
+	to, reason := (*Interface)(nil), drop.None
+	switch {
+	case fault != packet.OK:
+		reason = w.unfit(p, drop.Malformed)
+	case w.from == nil:
+		reason = w.unfit(p, drop.NoPort)
+	default:
 		to, reason = w.Forward(w.from, p)
-	}
-	if recording {
-		w.capture(w.in, capture.Outbound, w.original, reason.String())
 	}
 	w.settle(to, p, reason)
 	if w.first != nil {
@@ -120,10 +126,12 @@ func (w *Worker) one(p *packet.Packet, fault packet.Fault) {
 	}
 }
 
-// settle delivers a packet, or counts it as dropped and sends the answer that is due.
+// settle delivers a packet, or counts it as dropped and sends the answer that is due. Of a watched packet nothing is pending
+// afterwards: what became of it is told at once.
 func (w *Worker) settle(to *Interface, p *packet.Packet, reason drop.Reason) {
 	if reason != drop.None {
 		w.counters.drop(p, reason)
+		w.dropped(p)
 		if w.answer.kind != answerNone {
 			w.answerTo(p)
 		}
@@ -138,6 +146,9 @@ func (w *Worker) settle(to *Interface, p *packet.Packet, reason drop.Reason) {
 		w.to = to
 	}
 	w.pending = append(w.pending, p)
+	if w.film.followers != 0 {
+		w.flush()
+	}
 }
 
 // fragment delivers a packet that is too large for its path in pieces (RFC 791 3.2). It counts as one.
@@ -177,6 +188,9 @@ func (w *Worker) release(now int64) {
 	for gateway.Release(w.held) {
 		p := w.held
 		p.Time, w.mtu = now, 0
+		if w.watch != nil {
+			w.begin(p, packet.OK)
+		}
 		w.counters.resume(p)
 		to, reason := w.resume(at, p)
 		w.settle(to, p, reason)
@@ -205,6 +219,9 @@ func (w *Worker) countOut(to *Interface, sent []*packet.Packet) {
 	w.counters.PacketsOut += uint64(packets)
 	w.counters.BytesOut += uint64(bytes)
 	w.tallies.add(to.delivered, packets, bytes)
+	if w.film.followers != 0 && len(sent) == 1 {
+		w.delivered(to, sent[0])
+	}
 }
 
 // countLost notes packets that the port of an interface did not take.
@@ -215,6 +232,7 @@ func (w *Worker) countLost(to *Interface, lost []*packet.Packet) {
 	}
 	for _, p := range lost {
 		w.counters.drop(p, reason)
+		w.lost(to, p, reason)
 	}
 }
 
@@ -225,10 +243,8 @@ func (w *Worker) write(to *Interface, packets []*packet.Packet) (n int) {
 		return 0
 	}
 	n, _ = a.port.Write(packets) // a port that is full or closed loses packets, as a wire does; the caller counts them
-	if w.router.recorder != nil && a.capture >= 0 {
-		for _, p := range packets[:n] {
-			w.capture(a, capture.Inbound, p, "")
-		}
+	if w.watch != nil {
+		w.arrived(to, packets[:n])
 	}
 	return n
 }

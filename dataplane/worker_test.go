@@ -47,7 +47,7 @@ func TestSuperPacketsCountAsTheirSegments(t *testing.T) {
 		datagrams: [][]byte{udp.Bytes(), tcp.Bytes(), make([]byte, 3000)}, segment: []uint16{0, 1000, 1000},
 		idle: make(chan struct{}), closed: make(chan struct{}),
 	}
-	l.router.Attach("nobody", o, -1)
+	l.router.Attach("nobody", o)
 	<-o.idle
 	c := l.router.Counters()
 	if c.PacketsIn != 1+3+3 || c.Drops[drop.NoPort] != 1+3 || c.Drops[drop.Malformed] != 3 {

@@ -68,7 +68,7 @@ func (p *player) play(ctx context.Context, f *scenario.File, source *topology.So
 		return err
 	}
 	if record != nil {
-		o.Recorder = capture.NewRecorder(record, monotonic.Now())
+		o.Recorder = capture.NewRecorder(record, monotonic.Now(), 0)
 	}
 	executable, err := os.Executable()
 	if err != nil {

@@ -27,32 +27,34 @@ const maxQueue = 8 << 20
 // Packets of different goroutines may come to lie in the file out of the order of their time.
 type Recorder struct {
 	offset int64         // Unix time minus monotonic time, in nanoseconds
+	snap   int           // bytes that are kept of a datagram
 	wake   chan struct{} // the queue has become non-empty
 	done   chan struct{} // the draining goroutine has ended
 
-	mu         sync.Mutex
-	queue      []byte // guarded by mu: blocks to be written
-	packets    uint64 // guarded by mu: how many packets they are
-	dropped    uint64 // guarded by mu
-	interfaces int    // guarded by mu
-	closed     bool   // guarded by mu
+	mu      sync.Mutex
+	queue   []byte   // guarded by mu: blocks to be written
+	packets uint64   // guarded by mu: how many packets they are
+	dropped uint64   // guarded by mu
+	missing []uint64 // guarded by mu: by interface, those of dropped that the queue had no room for
+	closed  bool     // guarded by mu
 
-	file  sync.Mutex     // before mu
-	w     io.WriteCloser // guarded by file
-	spare []byte         // guarded by file: the other queue, empty
-	err   error          // guarded by file: the first failed write; nothing is written after it
+	file   sync.Mutex     // before mu
+	w      io.WriteCloser // guarded by file
+	spare  []byte         // guarded by file: the other queue, empty
+	err    error          // guarded by file: the first failed write; nothing is written after it
+	failed func(error)    // guarded by file
 }
 
 // NewRecorder records to w from now on, which is mono on the monotonic clock of the packets (nanoseconds); the difference
-// to the wall clock is taken here, once. Close closes w.
-func NewRecorder(w io.WriteCloser, mono int64) *Recorder {
+// to the wall clock is taken here, once. Of each datagram it keeps the first snap bytes; 0 keeps all. Close closes w.
+func NewRecorder(w io.WriteCloser, mono int64, snap int) *Recorder {
 	r := &Recorder{
-		offset: time.Now().UnixNano() - mono,
-		wake:   make(chan struct{}, 1),
-		done:   make(chan struct{}),
-		queue:  appendSectionHeader(make([]byte, 0, maxQueue)),
-		spare:  make([]byte, 0, maxQueue),
-		w:      w,
+		offset: time.Now().UnixNano() - mono, snap: snap,
+		wake:  make(chan struct{}, 1),
+		done:  make(chan struct{}),
+		queue: appendSectionHeader(make([]byte, 0, maxQueue)),
+		spare: make([]byte, 0, maxQueue),
+		w:     w,
 	}
 	r.wake <- struct{}{}
 	go func() {
@@ -64,6 +66,19 @@ func NewRecorder(w io.WriteCloser, mono int64) *Recorder {
 	return r
 }
 
+// OnFail has failed called once, when the first write fails: a full disk, a reader that went away. It is called by the goroutine that
+// writes.
+func (r *Recorder) OnFail(failed func(error)) {
+	if r == nil {
+		return
+	}
+	r.file.Lock()
+	defer r.file.Unlock()
+	if r.failed = failed; r.err != nil {
+		failed(r.err)
+	}
+}
+
 // AddInterface adds what the file will show as an interface and returns its number for Packet. It may be called at any
 // time before Close.
 func (r *Recorder) AddInterface(name, description string) int {
@@ -73,9 +88,9 @@ func (r *Recorder) AddInterface(name, description string) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.signal()
-	r.queue = appendInterface(r.queue, name, description) // even beyond the bound: packets refer to it
-	r.interfaces++
-	return r.interfaces - 1
+	r.queue = appendInterface(r.queue, name, description, r.snap) // even beyond the bound: packets refer to it
+	r.missing = append(r.missing, 0)
+	return len(r.missing) - 1
 }
 
 // Packet records a datagram that passed an interface at mono, in monotonic nanoseconds; datagram is copied. The comment
@@ -87,15 +102,20 @@ func (r *Recorder) Packet(iface int, mono int64, dir Direction, datagram []byte,
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if iface < 0 || iface >= r.interfaces {
-		panic(fmt.Sprintf("capture: no interface %d: %d were added", iface, r.interfaces))
+	if iface < 0 || iface >= len(r.missing) {
+		panic(fmt.Sprintf("capture: no interface %d: %d were added", iface, len(r.missing)))
 	}
-	if r.closed || len(r.queue)+maxPacketBlock(datagram, comment) > maxQueue {
+	kept := datagram
+	if r.snap > 0 && len(kept) > r.snap {
+		kept = kept[:r.snap]
+	}
+	if r.closed || len(r.queue)+maxPacketBlock(kept, comment) > maxQueue {
 		r.dropped++
+		r.missing[iface]++
 		return
 	}
 	r.signal()
-	r.queue = appendPacket(r.queue, iface, mono+r.offset, dir, datagram, comment)
+	r.queue = appendPacket(r.queue, iface, mono+r.offset, dir, kept, len(datagram), comment)
 	r.packets++
 }
 
@@ -119,7 +139,9 @@ func (r *Recorder) drain() {
 	r.queue, r.packets = r.spare[:0], 0
 	r.mu.Unlock()
 	if r.err == nil && len(full) != 0 {
-		_, r.err = r.w.Write(full)
+		if _, r.err = r.w.Write(full); r.err != nil && r.failed != nil {
+			r.failed(r.err)
+		}
 	}
 	if r.err != nil {
 		r.mu.Lock()
@@ -150,7 +172,16 @@ func (r *Recorder) Flush() error {
 	return r.err
 }
 
-// Close writes what has been recorded and closes the file. It returns what went wrong with either, and says how many
+// tally says at the end of the file how many packets are missing, by interface. mu is held, and the recorder closed.
+func (r *Recorder) tally() {
+	for id, n := range r.missing {
+		if n > 0 {
+			r.queue = appendStatistics(r.queue, id, time.Now().UnixNano(), n)
+		}
+	}
+}
+
+// Close writes what has been recorded and closes the file, which says how many packets it lacks of each interface, if any. It returns what went wrong with either, and says how many
 // packets are missing, if any. A second Close does nothing.
 func (r *Recorder) Close() error {
 	if r == nil {
@@ -162,6 +193,7 @@ func (r *Recorder) Close() error {
 		return nil
 	}
 	r.closed = true
+	r.tally()
 	r.mu.Unlock()
 	close(r.wake)
 	<-r.done

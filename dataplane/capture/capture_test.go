@@ -33,7 +33,7 @@ func (f *file) Close() error { f.closed++; return nil }
 func TestRecorderRecordsPacketsOfManyGoroutines(t *testing.T) {
 	const workers, each = 4, 500
 	var f file
-	r := NewRecorder(&f, 0)
+	r := NewRecorder(&f, 0, 0)
 	var wg sync.WaitGroup
 	for w := range workers {
 		wg.Add(1)
@@ -77,7 +77,7 @@ func TestMonotonicTimeBecomesWallTime(t *testing.T) {
 	var f file
 	const mono = int64(5_000_000_000)
 	before := time.Now().UnixNano()
-	r := NewRecorder(&f, mono)
+	r := NewRecorder(&f, mono, 0)
 	after := time.Now().UnixNano()
 	iface := r.AddInterface("eni", "")
 	r.Packet(iface, mono+1000, Outbound, []byte{0x45}, "")
@@ -91,7 +91,7 @@ func TestMonotonicTimeBecomesWallTime(t *testing.T) {
 
 func TestFlushWritesWhatWasRecorded(t *testing.T) {
 	var f file
-	r := NewRecorder(&f, 0)
+	r := NewRecorder(&f, 0, 0)
 	iface := r.AddInterface("eni", "")
 	r.Packet(iface, 0, Inbound, []byte{0x45}, "first")
 	require.NoError(t, r.Flush())
@@ -107,7 +107,7 @@ func TestFlushWritesWhatWasRecorded(t *testing.T) {
 
 func TestPacketsTheFileIsTooSlowForAreCountedAndReported(t *testing.T) {
 	f := &file{gate: make(chan struct{}), waiting: make(chan struct{}, 100)}
-	r := NewRecorder(f, 0)
+	r := NewRecorder(f, 0, 0)
 	<-f.waiting // the section header stands at the gate: what follows has to wait
 	iface := r.AddInterface("eni", "")
 	b := make([]byte, 60_000)
@@ -124,14 +124,18 @@ func TestPacketsTheFileIsTooSlowForAreCountedAndReported(t *testing.T) {
 	if want := fmt.Sprintf("%d packets are missing", dropped); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("Close says %v, want %q", err, want)
 	}
-	if got := len(parse(t, f.Bytes())) - 2; uint64(got) != sent-dropped {
+	blocks := parse(t, f.Bytes())
+	if got := len(blocks) - 3; uint64(got) != sent-dropped {
 		t.Errorf("%d packets in the file, want %d", got, sent-dropped)
+	}
+	if last := blocks[len(blocks)-1]; last.typ != blockStatistics || le.Uint64(last.options[optDropped]) != dropped {
+		t.Errorf("the file does not say that %d are missing: %+v", dropped, last)
 	}
 }
 
 func TestAFailedWriteIsReportedOnClose(t *testing.T) {
 	full := errors.New("no space left on device")
-	r := NewRecorder(failing{full}, 0)
+	r := NewRecorder(failing{full}, 0, 0)
 	iface := r.AddInterface("eni", "")
 	r.Packet(iface, 0, Inbound, []byte{0x45}, "")
 	if err := r.Flush(); !errors.Is(err, full) {
@@ -143,9 +147,40 @@ func TestAFailedWriteIsReportedOnClose(t *testing.T) {
 	}
 }
 
+func TestAFailedWriteIsToldOnce(t *testing.T) {
+	full := errors.New("no space left on device")
+	r := NewRecorder(failing{full}, 0, 0)
+	told := make(chan error, 10)
+	r.OnFail(func(err error) { told <- err })
+	iface := r.AddInterface("eni", "")
+	for range 5 {
+		r.Packet(iface, 0, Inbound, []byte{0x45}, "")
+		require.Error(t, r.Flush())
+	}
+	require.Error(t, r.Close())
+	require.Len(t, told, 1)
+	require.ErrorIs(t, <-told, full)
+}
+
+func TestOnlyTheBeginningOfADatagramIsKept(t *testing.T) {
+	var f file
+	r := NewRecorder(&f, 0, 20)
+	iface := r.AddInterface("eni", "")
+	for _, d := range datagrams() {
+		r.Packet(iface, 0, Inbound, d, "cut")
+	}
+	require.NoError(t, r.Close())
+	for i, b := range parse(t, f.Bytes())[2:] {
+		kept, length := le.Uint32(b.body[12:]), le.Uint32(b.body[16:])
+		if kept != 20 || int(length) != len(datagrams()[i]) || !bytes.Equal(b.body[20:40], datagrams()[i][:20]) {
+			t.Errorf("packet %d: %d bytes of %d, want 20 of %d", i, kept, length, len(datagrams()[i]))
+		}
+	}
+}
+
 func TestPacketsAfterCloseAreDropped(t *testing.T) {
 	var f file
-	r := NewRecorder(&f, 0)
+	r := NewRecorder(&f, 0, 0)
 	iface := r.AddInterface("eni", "")
 	require.NoError(t, r.Close())
 	n := f.Len()
@@ -165,7 +200,7 @@ func TestNilRecorderRecordsNothing(t *testing.T) {
 }
 
 func TestAPacketOfAnUnknownInterfacePanics(t *testing.T) {
-	r := NewRecorder(&file{}, 0)
+	r := NewRecorder(&file{}, 0, 0)
 	defer r.Close()
 	defer func() {
 		if recover() == nil {
@@ -176,7 +211,7 @@ func TestAPacketOfAnUnknownInterfacePanics(t *testing.T) {
 }
 
 func TestPacketDoesNotAllocate(t *testing.T) {
-	r := NewRecorder(discard{io.Discard}, 0)
+	r := NewRecorder(discard{io.Discard}, 0, 0)
 	defer r.Close()
 	iface, b := r.AddInterface("eni", ""), make([]byte, 1500)
 	if n := testing.AllocsPerRun(1000, func() { r.Packet(iface, 0, Inbound, b, "ENI_SG_RULES_MISMATCH") }); n != 0 {
@@ -185,7 +220,7 @@ func TestPacketDoesNotAllocate(t *testing.T) {
 }
 
 func BenchmarkPacket(b *testing.B) {
-	r := NewRecorder(discard{io.Discard}, 0)
+	r := NewRecorder(discard{io.Discard}, 0, 0)
 	defer r.Close()
 	iface := r.AddInterface("eni", "")
 	for _, size := range []int{40, 1500} {

@@ -13,6 +13,7 @@ import (
 const (
 	blockSectionHeader = 0x0a0d0d0a
 	blockInterface     = 1
+	blockStatistics    = 5
 	blockPacket        = 6
 
 	byteOrderMagic = 0x1a2b3c4d
@@ -25,6 +26,7 @@ const (
 	optDescription      = 3
 	optTimeResolution   = 9
 	optPacketFlags      = 2 // of a packet; bits 0 and 1 are the direction
+	optDropped          = 5 // of statistics: packets for which there was no room
 	nanoseconds         = 9 // as a time resolution: the power of ten
 	maxOptionLen        = 0xffff
 	packetBlockOverhead = 32 + 8 + 4 + 4 // fixed fields, packet flags, comment's head, end of options
@@ -37,7 +39,7 @@ type Direction uint8
 
 const (
 	Inbound  Direction = 1 // toward the interface's owner: delivered to it
-	Outbound Direction = 2 // sent by it
+	Outbound Direction = 2 // sent by it; 0 where a packet has no direction
 )
 
 // Writer writes pcapng to w, one Write per block. One goroutine at a time.
@@ -56,7 +58,7 @@ func NewWriter(w io.Writer) (*Writer, error) {
 // AddInterface describes the next interface; packets name it by the id returned. A name or description of more than 65,535
 // bytes is cut.
 func (p *Writer) AddInterface(name, description string) (id int, err error) {
-	if err := p.write(appendInterface(p.block[:0], name, description)); err != nil {
+	if err := p.write(appendInterface(p.block[:0], name, description, 0)); err != nil {
 		return 0, err
 	}
 	p.interfaces++
@@ -69,7 +71,7 @@ func (p *Writer) WritePacket(id int, unixNano int64, dir Direction, datagram []b
 	if id < 0 || id >= p.interfaces {
 		return fmt.Errorf("capture: no interface %d: %d were added", id, p.interfaces)
 	}
-	return p.write(appendPacket(p.block[:0], id, unixNano, dir, datagram, comment))
+	return p.write(appendPacket(p.block[:0], id, unixNano, dir, datagram, len(datagram), comment))
 }
 
 func (p *Writer) write(block []byte) error {
@@ -89,10 +91,10 @@ func appendSectionHeader(b []byte) []byte {
 	return closeBlock(b, start)
 }
 
-func appendInterface(b []byte, name, description string) []byte {
+func appendInterface(b []byte, name, description string, snap int) []byte {
 	b, start := openBlock(b, blockInterface)
 	b = le.AppendUint32(b, linkTypeRaw)
-	b = le.AppendUint32(b, 0) // packets are not cut
+	b = le.AppendUint32(b, uint32(snap)) // 0: packets are not cut
 	b = appendOption(b, optName, name)
 	if description != "" {
 		b = appendOption(b, optDescription, description)
@@ -101,19 +103,28 @@ func appendInterface(b []byte, name, description string) []byte {
 	return closeBlock(b, start)
 }
 
-func appendPacket(b []byte, id int, unixNano int64, dir Direction, datagram []byte, comment string) []byte {
+func appendPacket(b []byte, id int, unixNano int64, dir Direction, datagram []byte, length int, comment string) []byte {
 	b, start := openBlock(b, blockPacket)
 	b = le.AppendUint32(b, uint32(id))
 	b = le.AppendUint32(b, uint32(uint64(unixNano)>>32))
 	b = le.AppendUint32(b, uint32(unixNano))
 	b = le.AppendUint32(b, uint32(len(datagram))) // captured
-	b = le.AppendUint32(b, uint32(len(datagram))) // on the wire
+	b = le.AppendUint32(b, uint32(length))        // on the wire
 	b = pad(append(b, datagram...), len(datagram))
 	b = le.AppendUint32(b, optPacketFlags|4<<16)
 	b = le.AppendUint32(b, uint32(dir))
 	if comment != "" {
 		b = appendOption(b, optComment, comment)
 	}
+	return closeBlock(b, start)
+}
+
+func appendStatistics(b []byte, id int, unixNano int64, dropped uint64) []byte {
+	b, start := openBlock(b, blockStatistics)
+	b = le.AppendUint32(b, uint32(id))
+	b = le.AppendUint32(b, uint32(uint64(unixNano)>>32))
+	b = le.AppendUint32(b, uint32(unixNano))
+	b = appendOption(b, optDropped, string(le.AppendUint64(nil, dropped)))
 	return closeBlock(b, start)
 }
 

@@ -34,7 +34,7 @@ func parse(t *testing.T, b []byte) []block {
 		require.LessOrEqual(t, n, len(b))
 		require.Equal(t, n, int(le.Uint32(b[n-4:])), "the length at the block's end")
 		k := block{typ: le.Uint32(b), body: b[8 : n-4], options: map[uint16][]byte{}}
-		fixed := map[uint32]int{blockSectionHeader: 16, blockInterface: 8, blockPacket: 20}[k.typ]
+		fixed := map[uint32]int{blockSectionHeader: 16, blockInterface: 8, blockStatistics: 12, blockPacket: 20}[k.typ]
 		if k.typ == blockPacket {
 			captured := int(le.Uint32(k.body[12:]))
 			fixed += captured + (-captured & 3)

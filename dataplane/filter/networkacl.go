@@ -9,13 +9,13 @@ import (
 // NetworkACL is a network ACL: two ordered lists, of which the first entry that matches decides; what none matches is denied
 // (aws-semantics 7). It is immutable.
 type NetworkACL struct {
-	id              string
+	final           string // the ID of the final deny
 	ingress, egress list
 }
 
 // NewNetworkACL compiles a network ACL. The entries are in the order of their numbers. It keeps neither slice.
 func NewNetworkACL(id string, ingress, egress []Rule) *NetworkACL {
-	return &NetworkACL{id, newList(ingress), newList(egress)}
+	return &NetworkACL{id + "#*", newList(ingress), newList(egress)}
 }
 
 // Ingress judges a packet that enters the subnet. entry is the number of the deciding entry, for
@@ -44,7 +44,7 @@ func (a *NetworkACL) EgressEntry(entry int) string { return a.entryID(a.egress.i
 
 func (a *NetworkACL) entryID(ids []string, n int) string {
 	if n < 0 {
-		return a.id + "#*"
+		return a.final
 	}
 	return ids[n]
 }

@@ -195,6 +195,9 @@ func (p *Packet) TCPSegmentLen() int {
 	return n
 }
 
+// Transport is what follows the IP headers, the transport header first unless the packet is a later fragment. Not a copy.
+func (p *Packet) Transport() []byte { return p.Bytes()[p.transport:] }
+
 // Payload is what follows the transport header, not a copy; after the IP header where the protocol is none of TCP, UDP,
 // ICMP and ICMPv6, and in later fragments. Bytes after the end of a UDP datagram shorter than its IP datagram are none of it.
 func (p *Packet) Payload() []byte {

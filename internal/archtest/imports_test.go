@@ -28,12 +28,13 @@ var graph = []rule{
 
 	{"dataplane/conntrack", []string{"dataplane/drop", "dataplane/index", "dataplane/packet"}, "a flow is opened by a packet; what becomes of it is decided above"},
 	{"dataplane/capture", []string{"dataplane/packet"}, "writes what it is handed; drop reasons reach it as text"},
+	{"dataplane/pcapfilter", []string{"dataplane/packet"}, "tcpdump's language; asks a packet, and knows of no place where one may be"},
 	{"dataplane/flowlog", nil, "AWS's lines and what they mean; a leaf, so that it can be read and fuzzed alone"},
 	{"dataplane/port", []string{"dataplane/packet"}, "moves datagrams and looks into none"},
 	{"dataplane/port/tap", []string{"dataplane/packet", "dataplane/port"}, "one port of several kinds"},
 
 	{
-		"dataplane", []string{"dataplane/capture", "dataplane/conntrack", "dataplane/drop", "dataplane/filter", "dataplane/packet", "dataplane/port", "routing"},
+		"dataplane", []string{"dataplane/capture", "dataplane/conntrack", "dataplane/drop", "dataplane/filter", "dataplane/packet", "dataplane/pcapfilter", "dataplane/port", "routing"},
 		"forwards over a graph it is given: neither topology nor a kind of gateway, which satisfy its Gateway without knowing it",
 	},
 	{"nat", []string{"dataplane/drop", "dataplane/index", "dataplane/packet"}, "a gateway rewrites a packet or refuses it; some remember connections"},
@@ -64,7 +65,7 @@ var graph = []rule{
 	{"internal/workload", []string{"internal/monotonic"}, "programs with sockets; they must not know that they are simulated"},
 	{
 		"internal/control", []string{
-			"dataplane", "dataplane/capture", "dataplane/conntrack", "dataplane/drop", "dataplane/packet", "dataplane/port", "dataplane/port/tap",
+			"dataplane", "dataplane/capture", "dataplane/conntrack", "dataplane/drop", "dataplane/packet", "dataplane/pcapfilter", "dataplane/port", "dataplane/port/tap",
 			"endpoint", "endpoint/dns", "endpoint/metadata", "endpoint/policy", "endpoint/s3", "internal/monotonic", "internal/whatif", "internal/probe", "nat", "topology", "topology/compile", "topology/host",
 		},
 		"the one writer: it alone changes a running lab",

@@ -80,20 +80,25 @@ func (c Client) Down(ctx context.Context) error {
 // Events calls visit with every event after number since; with follow also with those to come, until the lab or the
 // context ends. Neither is an error. Where events are lost there is one that says how many.
 func (c Client) Events(ctx context.Context, since int, follow bool, visit func(json.RawMessage) error) error {
-	conn, err := c.dial(ctx, request{Verb: verbEvents, Since: since, Follow: follow}, nil)
+	return c.stream(ctx, request{Verb: verbEvents, Since: since, Follow: follow}, visit)
+}
+
+// stream calls visit with every line of an answer, until the lab or the context ends.
+func (c Client) stream(ctx context.Context, q request, visit func(json.RawMessage) error) error {
+	conn, err := c.dial(ctx, q, nil)
 	if err != nil {
 		return err
 	}
 	defer conn.close()
 	for {
-		event, err := receive[json.RawMessage](conn)
+		line, err := receive[json.RawMessage](conn)
 		switch {
 		case errors.Is(err, io.EOF), ctx.Err() != nil:
 			return nil
 		case err != nil:
 			return err
 		}
-		if err := visit(*event); err != nil {
+		if err := visit(*line); err != nil {
 			return err
 		}
 	}
@@ -123,7 +128,8 @@ func (c Client) Exec(ctx context.Context, e Exec, files [maxFiles]*os.File, sign
 // conversation is one connection as the client sees it.
 type conversation struct {
 	conn    *net.UnixConn
-	decoder *json.Decoder
+	input   *bufio.Reader // of conn
+	decoder *json.Decoder // of input
 	stop    func() bool
 }
 
@@ -141,7 +147,8 @@ func (c Client) dial(ctx context.Context, q request, files []*os.File) (*convers
 		stop()
 		return nil, errors.Join(err, conn.Close())
 	}
-	return &conversation{conn: conn, decoder: json.NewDecoder(bufio.NewReader(conn)), stop: stop}, nil
+	input := bufio.NewReader(conn)
+	return &conversation{conn: conn, input: input, decoder: json.NewDecoder(input), stop: stop}, nil
 }
 
 func (c *conversation) close() {

@@ -63,7 +63,7 @@ const (
 
 	ErrorPortAllocation = "ErrorPortAllocation" // a NAT gateway had no free port to a destination; CloudWatch's word
 
-	CaptureStopped = "CaptureStopped" // a capture ended by itself; Reason says why
+	CaptureStopped = "CaptureStopped" // a capture ended before its time; Reason says why: a full disk, most likely
 
 	LabStarted = "LabStarted" // the first event of a lab that has a control socket
 	LabStopped = "LabStopped" // and the last one

@@ -105,8 +105,11 @@ func Start(spec *topology.Spec, src *topology.Source, o Options) (*Lab, error) {
 		return nil, err
 	}
 	l.router = dataplane.NewRouter(dataplane.Config{
-		Mode: o.Mode, Now: monotonic.Now, OnFlow: l.onFlow, OnExpire: l.expire, Recorder: o.Recorder,
+		Mode: o.Mode, Now: monotonic.Now, OnFlow: l.onFlow, OnExpire: l.expire,
 	})
+	if err := l.record(o.Recorder); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
 	l.mu.Lock()
 	err = l.enter(network, "initial")
 	l.mu.Unlock()
@@ -203,7 +206,7 @@ func (l *Lab) enter(network *topology.Network, change string) error {
 	l.refreshNeighbours(network)
 	state.Configure()
 	l.state.Store(state)
-	l.known.Store(&known{network, compile.NewNames(network)})
+	l.known.Store(&known{network, compile.NewNames(network), labels(network, want)})
 	l.at = l.router.Commit(snapshot)
 	l.network, l.draining = network, draining
 	if err := l.remove(want); err != nil {

@@ -20,6 +20,7 @@ import (
 type known struct {
 	network *topology.Network
 	names   *compile.Names
+	labels  map[string]string // what things are called, by their ids: interfaces, gateways, endpoints, tables
 }
 
 // owner returns the network interface of a VPC that has a private address, or nil.

@@ -224,7 +224,7 @@ func (l *Lab) attach(n *node, name string, d device) error {
 	if l.options.watch != nil {
 		p = l.options.watch(d, p)
 	}
-	l.router.Attach(d.id, p, l.options.Recorder.AddInterface(n.name+" "+name, d.id))
+	l.router.Attach(d.id, p)
 	n.attached = append(n.attached, d.id)
 	return nil
 }

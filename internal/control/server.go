@@ -25,9 +25,9 @@ import (
 //	client <- {"version":1,"result":{"ChangeId":"change-1",…}}
 //	   or  <- {"version":1,"error":"no endpoint s3 …","code":2}
 //
-// One line of JSON asks, one answers, and the connection is closed. The verbs are the constants below. Three of them answer
+// One line of JSON asks, one answers, and the connection is closed. The verbs are the constants below. Some of them answer
 // with more lines: events with one per event, exec (server_exec.go) with one when the command runs and one when it has
-// ended, batch with those of [probe.Batch] before its own. The code is the exit code that the command line ends with.
+// ended, batch with those of [probe.Batch] before its own, observe and capture with packets (server_watch.go). The code is the exit code that the command line ends with.
 //
 // State: the server owns its listener and one goroutine per connection, each of which lives as long as its connection.
 // A client that sends garbage gets an error; one that sends too much, or nothing, is disconnected.
@@ -55,6 +55,8 @@ const (
 	verbPlan     = "plan"     // foretell a change: whatif.Plan
 	verbEvents   = "events"   // Event, many
 	verbExec     = "exec"     // run a command: Started, then Exited
+	verbObserve  = "observe"  // ObservationView, many
+	verbCapture  = "capture"  // pcapng: see Server.capture
 	verbDown     = "down"     // end the lab
 )
 
@@ -71,6 +73,10 @@ type request struct {
 	Since   int          `json:"since,omitempty"`
 	Follow  bool         `json:"follow,omitempty"`
 	Exec    *Exec        `json:"exec,omitempty"`
+
+	Observe *PacketFilter `json:"observe,omitempty"`
+	Last    int           `json:"last,omitempty"` // drops that observe begins with
+	Capture *CaptureQuery `json:"capture,omitempty"`
 }
 
 // response is one line to a client.
@@ -221,6 +227,8 @@ func (s *Server) answer(c *session, q request) error {
 		return s.events(c, q.Since, q.Follow)
 	case verbExec:
 		return s.exec(c, q.Exec)
+	case verbObserve, verbCapture:
+		return s.watch(c, q)
 	case verbDown:
 		s.downOnce.Do(func() { close(s.down) })
 		return c.send(struct{}{})

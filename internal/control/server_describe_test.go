@@ -15,8 +15,8 @@ func TestShapes(t *testing.T) {
 		{ChangeResult{}, "ChangeId CommittedAt DryRun Flows"},
 		{Flows{}, "Total Flows"},
 		{FlowView{}, "NetworkInterfaceId Instance Protocol Local Remote Direction Path SourceAtDestination State Cut Untracked Opened LastSeen"},
-		{Counters{}, "PacketsIn BytesIn PacketsOut BytesOut Resets ICMPErrors Drops"},
-		{DropView{}, "Reason Description Packets"},
+		{Counters{}, "PacketsIn BytesIn PacketsOut BytesOut Resets ICMPErrors Drops PacketsResumed"},
+		{DropView{}, "Reason Description Packets Bytes"},
 		{Description{}, "Name Region Preset Vpcs Subnets RouteTables VpcEndpoints NatGateways VpcPeeringConnections TransitGateways " +
 			"SecurityGroups NetworkAcls Instances NetworkInterfaces PrefixLists InternetHosts"},
 		{VpcView{}, "VpcId Name CidrBlock SecondaryCidrBlocks Ipv6CidrBlock InternetGatewayId EgressOnlyInternetGatewayId"},
@@ -24,7 +24,7 @@ func TestShapes(t *testing.T) {
 		{RouteTableView{}, "RouteTableId Name VpcId Main SubnetIds GatewayId Routes"},
 		{RouteView{}, "DestinationCidrBlock DestinationIpv6CidrBlock DestinationPrefixListId GatewayId NatGatewayId NetworkInterfaceId " +
 			"VpcPeeringConnectionId TransitGatewayId EgressOnlyInternetGatewayId State Origin"},
-		{EndpointView{}, "VpcEndpointId Name VpcEndpointType VpcId ServiceName State PrefixListId RouteTableIds"},
+		{EndpointView{}, "VpcEndpointId Name VpcEndpointType VpcId ServiceName State PrefixListId RouteTableIds PolicyDocument"},
 		{NATGatewayView{}, "NatGatewayId Name VpcId SubnetId ConnectivityType State NatGatewayAddresses Metrics"},
 		{NATAddressView{}, "NetworkInterfaceId PrivateIp PublicIp IsPrimary"},
 		{PeeringView{}, "VpcPeeringConnectionId Name RequesterVpcInfo AccepterVpcInfo Status"},
@@ -41,8 +41,8 @@ func TestShapes(t *testing.T) {
 		{InterfaceView{}, "NetworkInterfaceId Name InterfaceType Description SubnetId PrivateIpAddress SecondaryPrivateIpAddresses Ipv6Addresses PublicIp SecondaryPublicIps MacAddress SourceDestCheck Groups"},
 		{PrefixListView{}, "PrefixListId PrefixListName OwnerId Cidrs"},
 		{InternetHostView{}, "HostId Name IpAddress Ipv6Address"},
-		{Event{}, "Time MonotonicNs Event ChangeId Instance NetworkInterfaceId Protocol Local Remote PathBefore PathAfter " +
-			"TargetBefore TargetAfter SourceBefore SourceAfter AfterCommitNs Reason Request"},
+		{Event{}, "Sequence Time MonotonicNs Event ChangeId Instance NetworkInterfaceId Protocol Local Remote Direction PathBefore PathAfter " +
+			"TargetBefore TargetAfter SourceBefore SourceAfter AfterCommitNs Reason Peer VpcEndpointId Error NatGatewayId ErrorPortAllocation Lost Request"},
 	} {
 		var names []string
 		typ := reflect.TypeOf(row.of)

@@ -23,6 +23,8 @@ type session struct {
 	lines *bufio.Reader
 	files []*os.File
 	over  chan struct{} // closed with the session
+
+	patient bool // writing waits for the client
 }
 
 func newSession(conn *net.UnixConn) *session {
@@ -98,7 +100,10 @@ func (c *session) write(r response) error {
 	if err != nil {
 		return err
 	}
-	if err := c.conn.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil {
+	if !c.patient {
+		err = c.conn.SetWriteDeadline(time.Now().Add(writeLimit))
+	}
+	if err != nil {
 		return err
 	}
 	_, err = c.conn.Write(append(b, '\n'))

@@ -22,8 +22,8 @@ func newOurs(t testing.TB) *engine {
 	r := dataplane.NewRouter(dataplane.Config{Now: func() int64 { return 1 }})
 	c := packettest.NewChecker(t, netip.PrefixFrom(public, 32))
 	wires := [2]*port.Pipe{port.NewPipe(256), port.NewPipe(256)}
-	r.Attach("inside", c.Watch(wires[inside], packettest.Instance), -1)
-	r.Attach("outside", c.Watch(wires[outside], packettest.Internet), -1)
+	r.Attach("inside", c.Watch(wires[inside], packettest.Instance))
+	r.Attach("outside", c.Watch(wires[outside], packettest.Internet))
 	r.Commit(snapshot(t))
 	t.Cleanup(func() {
 		require.NoError(t, r.Close())

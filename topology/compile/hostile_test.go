@@ -97,7 +97,7 @@ func newEverything(t testing.TB) *everything {
 		if i.Gateway == nil {
 			w := &wire{lab: e, id: i.ID, next: make(chan []byte), done: make(chan struct{})}
 			e.wires = append(e.wires, w)
-			e.router.Attach(i.ID, w, -1)
+			e.router.Attach(i.ID, w)
 		}
 	}
 	for _, a := range []string{
