@@ -18,12 +18,11 @@ func (w *Worker) groups(i *Interface, p *packet.Packet, d direction) (filter.Ver
 		verdict, rule = i.Groups.Egress(p)
 	}
 	reason := drop.None
-	switch {
-	case verdict != filter.Denied || exempt(i.Subnet, p, d):
-	case d == inbound && i.Groups.IngressEmpty() || d == outbound && i.Groups.EgressEmpty():
-		reason = drop.SecurityGroupEmpty
-	default:
+	if verdict == filter.Denied && !exempt(i.Subnet, p, d) {
 		reason = drop.SecurityGroup
+		if d == inbound && i.Groups.IngressEmpty() || d == outbound && i.Groups.EgressEmpty() {
+			reason = drop.SecurityGroupEmpty
+		}
 	}
 	switch {
 	case verdict != filter.Denied:
@@ -32,7 +31,7 @@ func (w *Worker) groups(i *Interface, p *packet.Packet, d direction) (filter.Ver
 		w.countRule(i.mismatches.of(d), 0, p)
 	}
 	if reason != drop.None || w.steps != nil {
-		w.recordGroups(i, p, d, verdict, rule, reason)
+		reason = w.recordGroups(i, p, d, verdict, rule, reason)
 	}
 	return verdict, reason
 }
@@ -52,7 +51,7 @@ func (w *Worker) acl(s *Subnet, p *packet.Packet, d direction) drop.Reason {
 		reason = drop.NetworkACL
 	}
 	if reason != drop.None || w.steps != nil {
-		w.recordACL(s, p, d, allowed, entry, reason)
+		reason = w.recordACL(s, p, d, allowed, entry, reason)
 	}
 	return reason
 }

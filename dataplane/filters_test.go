@@ -256,9 +256,15 @@ func TestAnswersInTraces(t *testing.T) {
 }
 
 // TestTraceInPlaceOfACutConnection: a SYN opens a new connection on the ports of one that was cut, in traces too, and the
-// answer belongs to it.
+// answer belongs to it. What belongs to the one that was cut fares in traces as it does in each mode.
 func TestTraceInPlaceOfACutConnection(t *testing.T) {
-	l := newLab(t, Natural)
+	for mode, want := range map[Mode]drop.Reason{Natural: drop.None, Silent: drop.StaleFlow, Reset: drop.StaleFlow} {
+		t.Run(mode.String(), func(t *testing.T) { traceInPlaceOfACutConnection(t, mode, want) })
+	}
+}
+
+func traceInPlaceOfACutConnection(t *testing.T, mode Mode, want drop.Reason) {
+	l := newLab(t, mode)
 	l.commit(options{})
 	l.connect("eni-app", at(app, 40000), at(s3, 80))
 	l.commit(options{endpointA: "vpce-1"})
@@ -269,8 +275,8 @@ func TestTraceInPlaceOfACutConnection(t *testing.T) {
 	if got := s.Trace(l.router, question.Delivered, answer(), question); got.Delivered == nil {
 		t.Errorf("the answer: %s", got.Drop)
 	}
-	if got := s.Trace(l.router, question.Delivered, answer(), nil); got.Drop != drop.StaleFlow {
-		t.Errorf("without the question: %q", got.Drop)
+	if got := s.Trace(l.router, question.Delivered, answer(), nil); got.Drop != want || got.Reached == nil {
+		t.Errorf("without the question: %q, want %q; beyond that it would reach %v", got.Drop, want, got.Reached)
 	}
 }
 

@@ -205,34 +205,6 @@ func (w *Worker) tracked(t conntrack.Tuple) bool {
 	return ok
 }
 
-// question is track for a packet that asks (trace): it reads the flow table, and opens flows in the trace alone.
-func (w *Worker) question(i *Interface, p *packet.Packet, d direction) drop.Reason {
-	t := tuple(i, p, d)
-	if w.tracked(t) { // also in place of one that was cut
-		return w.stepRule(StageGroups, i.ID, byConnection, p)
-	}
-	if w.router != nil && !opens(p) {
-		if reason := w.cut(t); reason != drop.None {
-			return w.step(StageFlow, i.ID, nil, p, reason)
-		}
-	}
-	verdict, reason := w.groups(i, p, d)
-	if reason == drop.None && w.trace != nil && (verdict == filter.Tracked || alwaysTracked(i.way(t.Local.Addr(), t.Remote.Addr()).path)) {
-		w.trace.opened = append(w.trace.opened, t)
-	}
-	return reason
-}
-
-// cut returns why the flow of the name was cut; None if it was not, or there is none.
-func (w *Worker) cut(t conntrack.Tuple) (reason drop.Reason) {
-	held := w.router.flows.AcquireTuple(t)
-	if f := held.Flow(w.now); f != nil {
-		reason = f.Cut
-	}
-	held.Release()
-	return reason
-}
-
 // tuple is the name of the flow that p belongs to at interface i.
 func tuple(i *Interface, p *packet.Packet, d direction) conntrack.Tuple {
 	local, remote := netip.AddrPortFrom(p.Src, p.SrcPort), netip.AddrPortFrom(p.Dst, p.DstPort)

@@ -33,12 +33,12 @@ func (w *Worker) leave(i *Interface, p *packet.Packet) drop.Reason {
 	if !unicast(p) {
 		return w.step(StageInterface, i.ID, nil, p, drop.NotUnicast)
 	}
+	refused := drop.None
 	if i.SourceDestCheck && !i.owns(p.Src) {
-		return w.step(StageInterface, i.ID, nil, p, drop.SourceDestCheck)
+		refused = drop.SourceDestCheck
 	}
-	w.step(StageInterface, i.ID, nil, p, drop.None)
-	if i.Subnet == nil {
-		return drop.None
+	if reason := w.step(StageInterface, i.ID, nil, p, refused); reason != drop.None || i.Subnet == nil {
+		return reason
 	}
 	return w.track(i, p, outbound)
 }
@@ -81,17 +81,8 @@ func (w *Worker) leg(from *Interface, p *packet.Packet) (*Interface, drop.Reason
 			return nil, r.Drop
 		}
 		w.count(r.passed, p)
-		if reason := w.fit(from, r, p); reason != drop.None {
-			w.count(r.refused, p)
-			w.approach(r.Target, p)
-			return nil, w.step(StageGateway, r.Target, r, p, reason)
-		}
-		if r.Gateway != nil {
-			w.approach(r.Target, p)
-			if reason := w.step(StageGateway, r.Target, r, p, w.through(r, p)); reason != drop.None {
-				w.count(r.refused, p)
-				return nil, reason
-			}
+		if reason := w.along(from, r, p); reason != drop.None {
+			return nil, reason
 		}
 		if r.Interface != nil {
 			return r.Interface, w.arrive(r.Interface, p, inside)
@@ -100,6 +91,31 @@ func (w *Worker) leg(from *Interface, p *packet.Packet) (*Interface, drop.Reason
 		r, ok = node.Routes.Lookup(p.Dst)
 	}
 	return nil, w.step(StageRoute, node.ID, nil, p, drop.Loop)
+}
+
+// along takes p, which comes from an interface, along route r as far as the next node or interface: through its gateway, if it has one.
+func (w *Worker) along(from *Interface, r *Route, p *packet.Packet) drop.Reason {
+	if reason := w.fit(from, r, p); reason != drop.None {
+		w.count(r.refused, p)
+		w.approach(r.Target, p)
+		if w.step(StageGateway, r.Target, r, p, reason) != drop.None {
+			return reason
+		}
+	}
+	if r.Gateway == nil {
+		return drop.None
+	}
+	if r.Guard != nil {
+		if reason := w.acl(r.Guard, p, inbound); reason != drop.None {
+			return reason
+		}
+	}
+	w.approach(r.Target, p)
+	reason := w.step(StageGateway, r.Target, r, p, w.through(r, p))
+	if reason != drop.None {
+		w.count(r.refused, p)
+	}
+	return reason
 }
 
 // through takes p across the gateway of route r.
@@ -126,10 +142,11 @@ func (w *Worker) arrive(i *Interface, p *packet.Packet, inside bool) drop.Reason
 			return reason
 		}
 	}
+	refused := drop.None
 	if i.SourceDestCheck && !i.owns(p.Dst) {
-		return w.step(StageInterface, i.ID, nil, p, drop.SourceDestCheck)
+		refused = drop.SourceDestCheck
 	}
-	return w.step(StageInterface, i.ID, nil, p, drop.None)
+	return w.step(StageInterface, i.ID, nil, p, refused)
 }
 
 // land is route for a packet that is at interface i already, sent by the subnet's router.
@@ -151,8 +168,12 @@ func (w *Worker) resume(i *Interface, p *packet.Packet) (*Interface, drop.Reason
 // cross takes p through the gateway that stands as interface i. A NAT gateway tells senders inside of what it refuses where
 // AWS's does: with RST where it has no session (any longer), with ICMP where the time to live ran out (aws-semantics 5.1, 5.4).
 func (w *Worker) cross(i *Interface, p *packet.Packet) drop.Reason {
-	if w.trace != nil && w.trace.untranslate(i, p) {
-		return w.stepRule(StageGateway, i.ID, "back to the inside of the translation", p)
+	if w.trace != nil {
+		if rule, reason, ok := w.trace.retranslate(i, p); ok {
+			d := made(StageGateway, i.ID, p, reason)
+			d.words[0] = rule
+			return w.decided(&d, p)
+		}
 	}
 	w.approach(i.ID, p)
 	src, dst := netip.AddrPortFrom(p.Src, p.SrcPort), netip.AddrPortFrom(p.Dst, p.DstPort)

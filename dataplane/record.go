@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"net/netip"
+	"strings"
 
 	"vpcsim/dataplane/capture"
 	"vpcsim/dataplane/drop"
@@ -21,8 +22,8 @@ type decision struct {
 	src, dst netip.AddrPort
 	toward   capture.Direction // of the packet as the place sees it; 0 where it has none
 
-	saying, about, more string // the rule in words, in three parts
-	route               matched
+	words [5]string // the rule in words, in parts
+	route matched
 }
 
 // matched is what a decision keeps of the route that made it.
@@ -34,10 +35,10 @@ type matched struct {
 
 // step puts a decision into words.
 func (d *decision) step() Step {
-	rule := d.saying + d.about + d.more
+	rule := strings.Join(d.words[:], "")
 	switch r := &d.route; {
 	case r.list != "":
-		rule = r.list + " -> " + r.target + " (entry " + r.prefix.String() + ")"
+		rule = r.prefix.String() + " via " + r.list + " -> " + r.target
 	case r.target != "":
 		rule = r.prefix.String() + " -> " + r.target + " (" + r.origin.String() + ")"
 	}
@@ -50,10 +51,11 @@ func (d *decision) step() Step {
 	return Step{Stage: d.stage, Where: d.where, Rule: rule, Src: d.src, Dst: d.dst, Drop: d.drop}
 }
 
-// step is where forwarding tells what it does. It returns reason, so that a decision and its record are one line.
+// step is where forwarding tells what it does. It returns the reason for which the packet ends here, so that a decision and its record
+// are one line.
 func (w *Worker) step(stage Stage, where string, r *Route, p *packet.Packet, reason drop.Reason) drop.Reason {
 	if reason != drop.None || w.steps != nil {
-		w.record(stage, where, r, p, reason)
+		return w.record(stage, where, r, p, reason)
 	}
 	return reason
 }
@@ -62,7 +64,7 @@ func (w *Worker) step(stage Stage, where string, r *Route, p *packet.Packet, rea
 func (w *Worker) stepRule(stage Stage, where, rule string, p *packet.Packet) drop.Reason {
 	if w.steps != nil {
 		d := made(stage, where, p, drop.None)
-		d.saying = rule
+		d.words[0] = rule
 		w.decided(&d, p)
 	}
 	return drop.None
@@ -73,48 +75,89 @@ func made(stage Stage, where string, p *packet.Packet, reason drop.Reason) decis
 	return decision{stage: stage, where: where, drop: reason, src: netip.AddrPortFrom(p.Src, p.SrcPort), dst: netip.AddrPortFrom(p.Dst, p.DstPort)}
 }
 
-func (w *Worker) record(stage Stage, where string, r *Route, p *packet.Packet, reason drop.Reason) {
+func (w *Worker) record(stage Stage, where string, r *Route, p *packet.Packet, reason drop.Reason) drop.Reason {
 	d := made(stage, where, p, reason)
 	switch {
 	case stage == StageGateway:
 		d.toward = capture.Outbound // it leaves the gateway, if it does
+		d.words[0] = w.rewrite(p)
 	case r != nil && stage == StageRoute && reason != drop.TransitNoRoute: // which no route is there for
 		d.route = matched{r.Prefix, r.PrefixList, r.Target, r.Origin}
 	}
-	w.decided(&d, p)
+	return w.decided(&d, p)
 }
 
 // recordGroups tells what the security groups of an interface said.
-func (w *Worker) recordGroups(i *Interface, p *packet.Packet, way direction, v filter.Verdict, rule int, reason drop.Reason) {
+func (w *Worker) recordGroups(i *Interface, p *packet.Packet, way direction, v filter.Verdict, rule int, reason drop.Reason) drop.Reason {
 	d := made(StageGroups, i.ID, p, reason)
 	d.toward = way.toward()
 	switch {
 	case reason != drop.None:
+		d.words = [5]string{way.of(), i.GroupIDs}
 	case v == filter.Denied:
-		d.saying = "not filtered: a service of the VPC itself"
+		d.words[0] = "not filtered: a service of the VPC itself"
 	case way == outbound:
-		d.saying, d.about = "egress rule ", i.Groups.EgressRule(rule)
+		d.words = [5]string{"egress rule ", i.Groups.EgressRule(rule)}
 	default:
-		d.saying, d.about = "ingress rule ", i.Groups.IngressRule(rule)
+		d.words = [5]string{"ingress rule ", i.Groups.IngressRule(rule)}
 	}
 	if v == filter.Untracked {
-		d.more = ", untracked"
+		d.words[2] = ", untracked"
 	}
-	w.decided(&d, p)
+	return w.decided(&d, p)
 }
 
 // recordACL tells what the network ACL of a subnet said.
-func (w *Worker) recordACL(s *Subnet, p *packet.Packet, way direction, allowed bool, entry int, reason drop.Reason) {
+func (w *Worker) recordACL(s *Subnet, p *packet.Packet, way direction, allowed bool, entry int, reason drop.Reason) drop.Reason {
 	d := made(StageACL, "", p, reason)
-	if d.toward, d.about = way.toward(), s.ID; way == outbound {
-		d.where, d.saying = s.ACL.EgressEntry(entry), "egress of "
+	d.toward, d.words = way.toward(), [5]string{way.of(), s.ID}
+	says := ""
+	if way == outbound {
+		d.where, says = s.ACL.EgressEntry(entry)
 	} else {
-		d.where, d.saying = s.ACL.IngressEntry(entry), "ingress of "
+		d.where, says = s.ACL.IngressEntry(entry)
+	}
+	if says != "" {
+		d.words[2], d.words[3] = ": ", says
 	}
 	if !allowed && reason == drop.None {
-		d.more = "; not filtered: a service of the VPC itself"
+		d.words[4] = "; not filtered: a service of the VPC itself"
 	}
-	w.decided(&d, p)
+	return w.decided(&d, p)
+}
+
+// rewrite says what a gateway made of the ends of p, which it has just crossed, where its steps are recorded.
+func (w *Worker) rewrite(p *packet.Packet) (text string) {
+	if w.steps == nil || len(*w.steps) == 0 {
+		return ""
+	}
+	before := &(*w.steps)[len(*w.steps)-1]
+	text = becomes("source", before.Src, netip.AddrPortFrom(p.Src, p.SrcPort))
+	if dst := becomes("destination", before.Dst, netip.AddrPortFrom(p.Dst, p.DstPort)); text != "" && dst != "" {
+		text += ", " + dst
+	} else {
+		text += dst
+	}
+	return text
+}
+
+// becomes tells of a change to one end of a packet; nothing where there is none.
+func becomes(end string, before, after netip.AddrPort) string {
+	switch {
+	case before == after:
+		return ""
+	case before.Port() == after.Port():
+		return end + " " + before.Addr().String() + " becomes " + after.Addr().String()
+	}
+	return end + " " + before.String() + " becomes " + after.String()
+}
+
+// of is the direction as rules speak of it.
+func (d direction) of() string {
+	if d == outbound {
+		return "egress of "
+	}
+	return "ingress of "
 }
 
 // toward is the direction as captures write it.
@@ -125,16 +168,21 @@ func (d direction) toward() capture.Direction {
 	return capture.Inbound
 }
 
-// decided hands a decision to who listens.
-func (w *Worker) decided(d *decision, p *packet.Packet) {
+// decided hands a decision to who listens, and returns the reason for which the packet ends here: that of the decision, but where
+// a trace goes on in spite of it.
+func (w *Worker) decided(d *decision, p *packet.Packet) drop.Reason {
 	if d.drop != drop.None {
 		w.fatal = *d
 	}
 	if w.steps == nil {
-		return
+		return d.drop
 	}
 	*w.steps = append(*w.steps, d.step())
 	if w.film.followers != 0 && (d.stage != StageGateway || d.drop == drop.None) { // a packet that is refused does not leave the gateway
 		w.shoot(placeOf(d), d.toward, p)
 	}
+	if w.trace != nil {
+		return w.trace.refused(d.drop)
+	}
+	return d.drop
 }

@@ -37,6 +37,7 @@ type Interface struct {
 	Subnet          *Subnet                // nil for an edge
 	Node            *Node                  // an edge's entry into the graph; nil for a network interface, which enters at its subnet's table
 	Groups          *filter.SecurityGroups // nil where no security group stands: edges, gateways
+	GroupIDs        string                 // sg-… of Groups, with commas between them, for traces
 	Timeouts        conntrack.Timeouts     // of the connections tracked here
 	// Gateway makes the interface a gateway's: what arrives crosses and goes on from here, by the subnet's ACL and route table,
 	// instead of being delivered. Nil for all others.
@@ -89,6 +90,7 @@ type Route struct {
 	Origin     routing.Origin
 	Path       conntrack.Path
 	Gateway    Gateway
+	Guard      *Subnet // whose network ACL is asked, inbound, before Gateway is: that of a transit gateway's interface; or nil
 	Node       *Node
 	Interface  *Interface
 	Drop       drop.Reason

@@ -224,7 +224,8 @@ func (r *register) route(s *Snapshot, n *Node, route *Route) {
 // entries numbers the entries of a network ACL.
 func (r *register) entries(s *Snapshot, a *filter.NetworkACL) *ruleNumbers {
 	in, out := a.IDs()
-	final := []string{a.IngressEntry(-1)}
+	last, _ := a.IngressEntry(-1)
+	final := []string{last}
 	return &ruleNumbers{r.rules(s, CountedEntry, false, append(final, in...)), r.rules(s, CountedEntry, true, append(final, out...))}
 }
 

@@ -2,7 +2,6 @@ package dataplane
 
 import (
 	"net/netip"
-	"slices"
 
 	"vpcsim/dataplane/conntrack"
 	"vpcsim/dataplane/drop"
@@ -42,11 +41,16 @@ type Step struct {
 	Drop     drop.Reason
 }
 
-// Trace is the way of one packet.
+// Trace is the way of one packet. It does not end at the first filter or check that refuses the packet: that drops it, but the steps
+// go on as if it had passed, so that all that stands in its way is told at once (see blockers.go).
 type Trace struct {
 	Steps     []Step
 	Delivered *Interface  // where it arrived; nil if it was dropped
-	Drop      drop.Reason // why it was dropped
+	Drop      drop.Reason // why it was dropped: the first of its steps' reasons
+	// Reached is where it arrived, or would have arrived had nothing refused it; nil where there was no way on.
+	Reached *Interface
+
+	open bool // the packet is of a connection that its question opened, and is not that connection's first
 
 	// What a real packet would have left behind, for the answer to it.
 	opened       []conntrack.Tuple
@@ -73,48 +77,30 @@ const usualSteps = 12
 // question is the trace of the packet that p answers, nil if it answers none: an answer finds the connections and the
 // translations that its question would have made.
 func (s *Snapshot) Trace(flows *Router, from *Interface, p *packet.Packet, question *Trace) *Trace {
+	return s.trace(flows, from, p, &Trace{question: question})
+}
+
+// TraceOpen is Trace for a packet in the middle of a connection that the packet of the trace opening has opened, in either direction,
+// whether or not something stood in that packet's way. What flows knows of the connection counts before what is supposed of it.
+func (s *Snapshot) TraceOpen(flows *Router, from *Interface, p *packet.Packet, opening *Trace) *Trace {
+	return s.trace(flows, from, p, &Trace{question: opening, open: true})
+}
+
+func (s *Snapshot) trace(flows *Router, from *Interface, p *packet.Packet, t *Trace) *Trace {
 	p.Probe = true
-	t := &Trace{question: question, Steps: make([]Step, 0, usualSteps)}
+	t.Steps = make([]Step, 0, usualSteps)
 	w := &Worker{snapshot: s, trace: t, steps: &t.Steps, router: flows}
 	if flows != nil {
 		p.Time = flows.now()
 	}
-	t.Delivered, t.Drop = w.Forward(from, p)
-	if t.Drop != drop.None {
-		t.Delivered = nil
+	reached, reason := w.Forward(from, p)
+	if reason == drop.None {
+		t.Reached = reached
+	}
+	if t.Drop == drop.None {
+		t.Delivered = t.Reached
 	}
 	return t
-}
-
-// supposes says whether the question that t answers opened the connection.
-func (t *Trace) supposes(name conntrack.Tuple) bool {
-	return t.question != nil && slices.Contains(t.question.opened, name) || slices.Contains(t.opened, name)
-}
-
-// translated notes what the gateway at interface i made of a packet.
-func (t *Trace) translated(i *Interface, src, dst netip.AddrPort, p *packet.Packet) {
-	t.translations = append(t.translations, translation{
-		at: i, src: src, dst: dst, protocol: p.Protocol,
-		newSrc: netip.AddrPortFrom(p.Src, p.SrcPort), newDst: netip.AddrPortFrom(p.Dst, p.DstPort),
-	})
-}
-
-// untranslate undoes for an answer what the gateway at interface i made of the question, and says whether it did.
-func (t *Trace) untranslate(i *Interface, p *packet.Packet) bool {
-	if t.question == nil {
-		return false
-	}
-	src, dst := netip.AddrPortFrom(p.Src, p.SrcPort), netip.AddrPortFrom(p.Dst, p.DstPort)
-	for _, made := range t.question.translations {
-		if made.at.ID != i.ID || made.protocol != p.Protocol || made.newSrc != dst || made.newDst != src || made.src == made.newSrc {
-			continue
-		}
-		p.SetDst(made.src.Addr())
-		p.SetDstPort(made.src.Port())
-		p.DecrementTTL()
-		return true
-	}
-	return false
 }
 
 // atEgressOnly stands for an interface's number in the names of connections that an egress-only internet gateway would know.

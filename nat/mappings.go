@@ -55,7 +55,7 @@ func (t *mappings) use(c *config, k *key, probe bool) (i int32, own uint32, port
 		}
 		return i, m.own, m.ownPort, true
 	}
-	o, ok := t.choose(c, k)
+	o, ok := t.choose(c, k, probe)
 	if !ok || probe {
 		return -1, o.local(), o.localPort(), ok
 	}
@@ -68,7 +68,7 @@ func (t *mappings) use(c *config, k *key, probe bool) (i int32, own uint32, port
 }
 
 // choose draws an own address and port that no mapping of the protocol has.
-func (t *mappings) choose(c *config, k *key) (o key, ok bool) {
+func (t *mappings) choose(c *config, k *key, probe bool) (o key, ok bool) {
 	o = newKey(0, 0, 0, 0, k.protocol())
 	for tried := uint(0); ; {
 		a := c.pick(t.seed, k.local(), tried)
@@ -80,8 +80,8 @@ func (t *mappings) choose(c *config, k *key) (o key, ok bool) {
 		if t.counts.count(o.destination()) >= maxPerDestination {
 			continue
 		}
-		for {
-			o.setLocalPort(randomPort())
+		for port := k.first(probe); ; port = k.next(port, probe) {
+			o.setLocalPort(port)
 			if _, taken := t.outside.Find(&o, o.hash(t.seed)); !taken {
 				return o, true
 			}

@@ -36,7 +36,7 @@ func (s *shard) choose(c *config, k *key, probe bool) (o key, mapping int32, ok 
 		}
 		tried |= 1 << a
 		o.setLocal(c.own[a])
-		o.setLocalPort(randomPort())
+		o.setLocalPort(k.first(probe))
 		s.outside.Prefetch(o.hash(&s.g.seed)) // while the sessions are counted
 		if s.destinations.count(o.destination()) >= maxPerDestination {
 			continue
@@ -48,7 +48,11 @@ func (s *shard) choose(c *config, k *key, probe bool) (o key, mapping int32, ok 
 			}
 			return o, -1, true
 		}
-		s.draw(&o)
+		if probe {
+			s.search(&o)
+		} else {
+			s.draw(&o)
+		}
 		return o, -1, true
 	}
 }
@@ -76,8 +80,13 @@ func (s *shard) draw(o *key) {
 		}
 		o.setLocalPort(randomPort())
 	}
+	s.search(o)
+}
+
+// search is draw upwards from the port that o has. There must be one.
+func (s *shard) search(o *key) {
 	for s.taken(o) {
-		o.setLocalPort(max(o.localPort()+1, firstPort)) // 65535 is followed by 1024
+		o.setLocalPort(nextPort(o.localPort()))
 	}
 }
 
@@ -86,6 +95,25 @@ func (s *shard) taken(o *key) bool {
 	i, ok := s.outside.Find(o, o.hash(&s.g.seed))
 	return ok && s.sessions[i].state != atRest
 }
+
+// first is the port to try first for a session with the inside key k. A probe is told the inside's own, if that is free: as likely as
+// any other, and the same whenever it asks.
+func (k *key) first(probe bool) uint16 {
+	if probe {
+		return max(k.localPort(), firstPort)
+	}
+	return randomPort()
+}
+
+// next is the port to try after one that is taken.
+func (k *key) next(port uint16, probe bool) uint16 {
+	if probe {
+		return nextPort(port)
+	}
+	return randomPort()
+}
+
+func nextPort(port uint16) uint16 { return max(port+1, firstPort) } // 65535 is followed by 1024
 
 func randomPort() uint16 { return firstPort + uint16(rand.Uint32N(ports)) }
 

@@ -251,6 +251,7 @@ type SecurityGroup struct {
 // StaleGroup is set; a network ACL's is always Prefix. A rule of the ICMP of one IP version and with addresses of the other, which
 // AWS takes, is about no packet.
 type Rule struct {
+	ID                  string // sgr-… of a security group's rule; empty in a network ACL
 	Number              int    // of a network ACL's entry
 	Allow               bool   // always true in a security group
 	Protocol            int    // IANA number; AnyProtocol for all

@@ -102,12 +102,15 @@ func (r *resolver) groupRules() {
 			g.Ingress = rules.list(g, join(path, "ingress"), "inbound", spec.Ingress)
 			if g.Default && spec.Ingress == nil {
 				own := anyTraffic()
-				own.Group = g
+				own.ID, own.Group = id("sgr", idPath("vpcs", v.Name, g.Name, "own")), g
 				g.Ingress = []*Rule{&own}
 			}
 			g.Egress = rules.list(g, join(path, "egress"), "outbound", spec.Egress)
 			if spec.Egress == nil {
 				g.Egress = everywhere(v)
+				for _, rule := range g.Egress {
+					rule.ID = id("sgr", idPath("vpcs", v.Name, g.Name, "everywhere", rule.Prefix.String()))
+				}
 			}
 		}
 	}
@@ -143,10 +146,14 @@ func (r *ruleResolver) list(of *SecurityGroup, path, direction string, specs []R
 		if known := r.peer(&rule, of, join(at, "peer"), spec.Peer); !ok || !known {
 			continue
 		}
-		if before, twice := seen[rule]; twice {
-			r.errorf(at, "the same rule as %s, which AWS refuses (InvalidPermission.Duplicate)", r.place(before))
-		}
+		before, twice := seen[rule]
 		seen[rule] = at
+		if twice {
+			r.errorf(at, "the same rule as %s, which AWS refuses (InvalidPermission.Duplicate)", r.place(before))
+		} else {
+			place := idPath("vpcs", of.VPC.Name, of.Name, direction, spec.Protocol, spec.Ports, spec.ICMP, spec.Peer)
+			rule.ID = r.identify(at, "id", identity{kind: "sgr", written: spec.ID, place: place})
+		}
 		all = append(all, &rule)
 	}
 	r.ruleQuota(path, direction, all)

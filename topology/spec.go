@@ -181,6 +181,7 @@ type NetworkACLSpec struct {
 
 // RuleSpec is one rule of a security group: what it allows.
 type RuleSpec struct {
+	ID       string `yaml:"id" doc:"AWS id, sgr-…; if left out, one made from the group's name and what the rule says"`
 	Protocol string `yaml:"protocol" doc:"tcp, udp, icmp, icmpv6, a number, or all" required:"true"`
 	Ports    string `yaml:"ports" doc:"destination port or range of tcp and udp, for example 443 or 1024-65535 (default: all)"`
 	ICMP     string `yaml:"icmp" doc:"type, or type/code, of icmp and icmpv6, for example 8 or 3/4; -1 is any (default: all)"`

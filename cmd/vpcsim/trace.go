@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 
@@ -22,9 +21,12 @@ type tracer struct {
 
 const traceHelp = "Tells every step that a packet would meet, forward and return. With -t it needs neither root nor a running lab.\n" +
 	"A is an ENI id, an instance, an internet host, a private address or internet:ADDRESS; B an address or a name, S3's included.\n" +
-	"Without -t and -n it asks the only running lab, or else the only *.vpc.yml of the folder.\n\n" +
-	"--batch reads a JSON object per line ({\"id\",\"from\",\"to\",\"protocol\",\"port\",\"source_port\"}) and writes one per line; a line that\n" +
-	"cannot be answered gives {\"id\",\"line\",\"error\"}.\n\n" +
+	"Without -t and -n it asks the only running lab, or else the only *.vpc.yml of the folder.\n" +
+	"What a filter refuses is followed on as if it had passed, both ways, so that all blockers are told at once.\n\n" +
+	"The packet is the first of a connection; in a running lab it belongs to what is open there. --ct new leaves that aside;\n" +
+	"--ct established asks for a packet in the middle of a connection that A has opened.\n\n" +
+	"--batch reads a JSON object per line ({\"id\",\"from\",\"to\",\"protocol\",\"port\",\"source_port\",\"size\",\"ttl\",\"ct\"}) and\n" +
+	"writes one per line; a line that cannot be answered gives {\"id\",\"line\",\"error\"}.\n\n" +
 	"--s3 OPERATION follows a request to S3 instead: its packets to the bucket's region, and then every statement of every policy that has\n" +
 	"a say. The principal is the role of the instance unless --principal or --anonymous says another. --condition gives the request\n" +
 	"condition keys, those of headers and queries or others in place of those that it would have.\n\n" +
@@ -85,6 +87,9 @@ func probeFlags(cmd *cobra.Command, q *probe.Query, protocol *string) {
 	f.StringVar(protocol, "proto", "tcp", "tcp, udp, icmp or a number")
 	f.Uint16Var(&q.Port, "port", 0, "destination port")
 	f.Uint16Var(&q.SourcePort, "source-port", 0, "source port (default 49152)")
+	f.IntVar(&q.Size, "size", 0, "bytes of the datagram, which is not to be fragmented (default the smallest)")
+	f.Uint8Var(&q.TTL, "ttl", 0, "time to live (default 64)")
+	f.StringVar((*string)(&q.Connection), "ct", "", "new or established: which packet of the connection, see above")
 }
 
 // tracer finds who answers: the file or lab that was named, else the only lab that runs, else the only file of the folder.
@@ -145,34 +150,9 @@ func (a *app) batch(ctx context.Context, t *tracer, path string) error {
 
 // printTrace prints one answer; it is an exit with 1 if something was dropped.
 func (a *app) printTrace(t *probe.Answer) error {
-	err := a.print(t, func(w io.Writer) {
-		a.traceTable(w, "forward", t)
-		if t.Return != nil {
-			fmt.Fprintln(w)
-			a.traceTable(w, "return", t.Return)
-		}
-	})
+	err := a.print(t, func(w io.Writer) { a.explainTrace(w, t) })
 	if err == nil && !t.Both() {
 		err = &exit{code: exitFailed}
 	}
 	return err
-}
-
-func (a *app) traceTable(w io.Writer, way string, t *probe.Answer) {
-	fmt.Fprintf(w, "%s: %s -> %s %s", way, t.From, t.To, t.Protocol)
-	if t.Port != 0 {
-		fmt.Fprintf(w, " port %d", t.Port)
-	}
-	fmt.Fprintln(w)
-	for _, s := range t.Steps {
-		row(w, "  "+s.Stage, s.Where, s.Src+" -> "+s.Dst, s.Rule)
-	}
-	switch {
-	case t.Verdict == probe.Delivered:
-		fmt.Fprintf(w, "  %s at %s, which sees %s\n", paint(a.stdout, green, "delivered"), t.Where, t.SourceAtDestination)
-	case t.Unanswered():
-		fmt.Fprintf(w, "  %s from %s: %s\n", paint(a.stdout, red, "no answer"), t.By, t.Reason)
-	default:
-		fmt.Fprintf(w, "  %s by %s: %s\n", paint(a.stdout, red, "dropped"), t.By, t.Reason)
-	}
 }

@@ -77,10 +77,11 @@ func (a *app) traceAccess(ctx context.Context, t *tracer, q control.AccessQuery)
 }
 
 func (a *app) accessTable(w io.Writer, q *control.AccessAnswer) {
-	a.traceTable(w, "network", q.Network)
+	a.explainWay(w, "network", q.Network)
 	if back := q.Network.Return; back != nil && back.Verdict != q.Network.Verdict {
-		a.traceTable(w, "return", back)
+		a.explainWay(w, "return", back)
 	}
+	explainBlockers(w, q.Network.Blockers)
 	for _, p := range q.Permissions {
 		who := p.Principal
 		if who == "" {

@@ -1,4 +1,4 @@
-// Package drop is the one table of reasons a packet can die: code, sentence, flow-log action.
+// Package drop is the one table of reasons a packet can die: code, sentence, flow-log action, and what would mend it.
 //
 // Where AWS has a word for it the code is that of VPC Reachability Analyzer (aws-semantics 9.4, explanation-codes), so that
 // what a user reads here can be looked up there. AWS has no codes for what happens to a single packet at run time; those

@@ -2,6 +2,7 @@ package drop
 
 import (
 	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -15,6 +16,9 @@ func TestTable(t *testing.T) {
 		if r.Sentence() == "" {
 			t.Errorf("%s has no sentence", r)
 		}
+		if n := len(r.Cure()); n == 0 || n > 88 || strings.HasSuffix(r.Cure(), ".") {
+			t.Errorf("%s: %q is not one short line of cure", r, r.Cure())
+		}
 		if other, ok := seen[r.String()]; ok {
 			t.Errorf("%s is the code of both %d and %d", r, other, r)
 		}
@@ -26,7 +30,7 @@ func TestTable(t *testing.T) {
 	if None.String() != "" || None.Action() != Accept {
 		t.Error("None is not a reason")
 	}
-	if got := reasons.String(); got == "" {
+	if got := reasons.String(); got == "" || reasons.Cure() == "" || None.Cure() != "" {
 		t.Error("an unknown reason must still print")
 	}
 }

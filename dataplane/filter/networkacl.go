@@ -36,15 +36,17 @@ func (l *list) entry(p *packet.Packet, peer netip.Addr) (allowed bool, entry int
 	return false, -1
 }
 
-// IngressEntry returns the ID of an inbound entry by its number; of the final deny for a negative one.
-func (a *NetworkACL) IngressEntry(entry int) string { return a.entryID(a.ingress.ids, entry) }
+// IngressEntry returns the ID of an inbound entry by its number, and what it says; of the final deny for a negative one.
+func (a *NetworkACL) IngressEntry(entry int) (id, says string) {
+	return a.label(a.ingress.labels, entry)
+}
 
-// EgressEntry returns the ID of an outbound entry by its number; of the final deny for a negative one.
-func (a *NetworkACL) EgressEntry(entry int) string { return a.entryID(a.egress.ids, entry) }
+// EgressEntry returns the ID of an outbound entry by its number, and what it says; of the final deny for a negative one.
+func (a *NetworkACL) EgressEntry(entry int) (id, says string) { return a.label(a.egress.labels, entry) }
 
-func (a *NetworkACL) entryID(ids []string, n int) string {
+func (a *NetworkACL) label(labels []label, n int) (id, says string) {
 	if n < 0 {
-		return a.final
+		return a.final, "what no other entry is about is denied"
 	}
-	return ids[n]
+	return labels[n].id, labels[n].says
 }

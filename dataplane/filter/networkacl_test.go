@@ -35,8 +35,8 @@ func checkACL(t *testing.T, rows map[string]aclRow) {
 				judge, id = a.Egress, a.EgressEntry
 			}
 			allowed, entry := judge(p)
-			if allowed != row.allowed || id(entry) != row.entry {
-				t.Errorf("%v by %s, want %v by %s", allowed, id(entry), row.allowed, row.entry)
+			if got, _ := id(entry); allowed != row.allowed || got != row.entry {
+				t.Errorf("%v by %s, want %v by %s", allowed, got, row.allowed, row.entry)
 			}
 		})
 	}

@@ -25,7 +25,8 @@ const Any = -1
 // about ICMP is so only over IPv4, one about ICMPv6 only over IPv6. A rule that asks for the impossible, such as a first port
 // above the last, is about nothing.
 type Rule struct {
-	ID       string // for traces: "sg-0…[2]" or "acl-0…#100"
+	ID       string // for traces: "sg-0…/sgr-0…" or "acl-0…#100"
+	Says     string // for traces, in words: "tcp 443 from 0.0.0.0/0"; may be empty
 	Protocol int    // IANA number, or Any
 	// FirstPort and LastPort are the destination ports, for TCP and UDP alone; 0 and 65535 are no limit.
 	FirstPort, LastPort uint16
@@ -63,8 +64,19 @@ func keyOf(p *packet.Packet) key {
 
 // list is one direction of a filter.
 type list struct {
-	ids             []string // by the rules' numbers
-	checks, checks6 []check  // of IPv4, of IPv6
+	labels          []label // by the rules' numbers
+	checks, checks6 []check // of IPv4, of IPv6
+}
+
+// label is what traces show of a rule.
+type label struct{ id, says string }
+
+// String returns all of it.
+func (l label) String() string {
+	if l.says == "" {
+		return l.id
+	}
+	return l.id + ": " + l.says
 }
 
 // check is a compiled rule, for packets of one family.
@@ -79,17 +91,17 @@ type check struct {
 
 // newList compiles the rules and keeps their order.
 func newList(rules []Rule) list {
-	ids := make([]string, len(rules))
+	labels := make([]label, len(rules))
 	for n := range rules {
-		ids[n] = rules[n].ID
+		labels[n] = label{rules[n].ID, rules[n].Says}
 	}
-	return list{ids, compile(rules, ipv4), compile(rules, ipv6)}
+	return list{labels, compile(rules, ipv4), compile(rules, ipv6)}
 }
 
 // add appends the rules of another list, whose numbers go on from here. Peers are shared.
 func (l *list) add(other *list) {
-	base := int32(len(l.ids))
-	l.ids = append(l.ids, other.ids...)
+	base := int32(len(l.labels))
+	l.labels = append(l.labels, other.labels...)
 	l.checks = appendChecks(l.checks, other.checks, base)
 	l.checks6 = appendChecks(l.checks6, other.checks6, base)
 }

@@ -111,14 +111,14 @@ func (l *list) verdict(p *packet.Packet, peer netip.Addr) (v Verdict, rule int) 
 	return Tracked, int(c.number)
 }
 
-// IngressRule returns the ID of an inbound rule by its number.
-func (g *SecurityGroups) IngressRule(rule int) string { return g.ingress.ids[rule] }
+// IngressRule returns the ID of an inbound rule by its number, and what it says.
+func (g *SecurityGroups) IngressRule(rule int) string { return g.ingress.labels[rule].String() }
 
-// EgressRule returns the ID of an outbound rule by its number.
-func (g *SecurityGroups) EgressRule(rule int) string { return g.egress.ids[rule] }
+// EgressRule returns the ID of an outbound rule by its number, and what it says.
+func (g *SecurityGroups) EgressRule(rule int) string { return g.egress.labels[rule].String() }
 
 // IngressEmpty says that there is no inbound rule at all.
-func (g *SecurityGroups) IngressEmpty() bool { return len(g.ingress.ids) == 0 }
+func (g *SecurityGroups) IngressEmpty() bool { return len(g.ingress.labels) == 0 }
 
 // EgressEmpty says that there is no outbound rule at all.
-func (g *SecurityGroups) EgressEmpty() bool { return len(g.egress.ids) == 0 }
+func (g *SecurityGroups) EgressEmpty() bool { return len(g.egress.labels) == 0 }

@@ -78,6 +78,7 @@ var graph = []rule{
 	{"internal/survey", []string{"internal/control", "internal/probe", "internal/prober"}, "a client of a lab: what packets say against what traces say"},
 	{"internal/packettest", []string{"dataplane/packet", "dataplane/port"}, "watches a router under test at its ports; must not know the router"},
 	{"internal/natdiff", nil, "tests only, of our NAT gateway against the kernel's"},
+	{"internal/tracediff", nil, "tests only, of what traces say against what the router does"},
 	{"internal/nstest", []string{"dataplane/port", "topology/host"}, "confines a test binary; for tests only"},
 	{"internal/interop", nil, "tests only: programs that know nothing of us, in real labs"},
 	{

@@ -206,7 +206,7 @@ func (l *Lab) enter(network *topology.Network, change string) error {
 	l.refreshNeighbours(network)
 	state.Configure()
 	l.state.Store(state)
-	l.known.Store(&known{network, compile.NewNames(network), labels(network, want)})
+	l.known.Store(newKnown(network, labels(network, want)))
 	l.at = l.router.Commit(snapshot)
 	l.network, l.draining = network, draining
 	if err := l.remove(want); err != nil {

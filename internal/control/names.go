@@ -9,8 +9,10 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 
 	"vpcsim/endpoint/dns"
+	"vpcsim/internal/probe"
 	"vpcsim/topology"
 	"vpcsim/topology/compile"
 	"vpcsim/topology/host"
@@ -21,6 +23,12 @@ type known struct {
 	network *topology.Network
 	names   *compile.Names
 	labels  map[string]string // what things are called, by their ids: interfaces, gateways, endpoints, tables
+	// pristine returns a tracer of the network as if nothing were open in it, made when it is first asked for.
+	pristine func() (*probe.Tracer, error)
+}
+
+func newKnown(n *topology.Network, labels map[string]string) *known {
+	return &known{n, compile.NewNames(n), labels, sync.OnceValues(func() (*probe.Tracer, error) { return probe.New(n) })}
 }
 
 // owner returns the network interface of a VPC that has a private address, or nil.

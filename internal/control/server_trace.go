@@ -10,7 +10,8 @@ import (
 func (l *Lab) tracer() *probe.Tracer {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return &probe.Tracer{Network: l.network, Names: l.known.Load().names, Snapshot: l.router.Snapshot(), Flows: l.router}
+	known := l.known.Load()
+	return &probe.Tracer{Network: l.network, Names: known.names, Snapshot: l.router.Snapshot(), Flows: l.router, Pristine: known.pristine}
 }
 
 // batched is the answer to batch, after the answers to its questions.

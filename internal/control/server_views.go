@@ -198,6 +198,8 @@ type PermissionView struct {
 	PrefixListIDs []PrefixListRef   `json:"PrefixListIds"`
 	Groups        []GroupMemberView `json:"UserIdGroupPairs"`
 	*CountView                      // of a running lab; nil of a group that nothing is in
+
+	rule string // its id, which AWS has elsewhere
 }
 
 // RangeView is an IPv4 CIDR in a permission.

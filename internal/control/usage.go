@@ -218,10 +218,10 @@ func (d *Description) count(counts map[dataplane.Counted]dataplane.Count) {
 	}
 	for _, g := range d.SecurityGroups {
 		for n := range g.Permissions {
-			g.Permissions[n].CountView = find(dataplane.Counted{Kind: dataplane.CountedRule, ID: compile.RuleID(g.GroupID, false, n)})
+			g.Permissions[n].CountView = find(dataplane.Counted{Kind: dataplane.CountedRule, ID: compile.RuleID(g.GroupID, g.Permissions[n].rule)})
 		}
 		for n := range g.Egress {
-			g.Egress[n].CountView = find(dataplane.Counted{Kind: dataplane.CountedRule, Egress: true, ID: compile.RuleID(g.GroupID, true, n)})
+			g.Egress[n].CountView = find(dataplane.Counted{Kind: dataplane.CountedRule, Egress: true, ID: compile.RuleID(g.GroupID, g.Egress[n].rule)})
 		}
 	}
 	for _, a := range d.NetworkAcls {

@@ -19,7 +19,7 @@ import (
 const maxLine = 1 << 20
 
 // queryKeys are the keys of a [Query] in JSON.
-var queryKeys = []string{"id", "from", "to", "protocol", "port", "source_port"}
+var queryKeys = []string{"id", "from", "to", "protocol", "port", "source_port", "size", "ttl", "ct"}
 
 // ParseQuery reads a question as written on a line of a batch. A key that no question has is an error: the question might
 // get another answer than was meant. The id is there also if the rest is wrong.

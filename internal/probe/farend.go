@@ -72,7 +72,9 @@ func (s *service) silence(at *dataplane.Interface, back flow) *Answer {
 		Stage: dataplane.StageInterface, Where: at.ID, Rule: s.says, Src: back.src, Dst: back.dst, Drop: drop.NoAnswer,
 	}
 	a := answer([]dataplane.Step{step}, back.hasPorts())
-	a.Verdict, a.Reason, a.By = Dropped, drop.NoAnswer.String(), at.ID
+	if back.hasPorts() {
+		a.Port = back.dst.Port()
+	}
 	return a
 }
 

@@ -138,7 +138,7 @@ func TestTraceThroughGateways(t *testing.T) {
 			continue
 		}
 		back, hops := "", a.Hops
-		if a.Return != nil {
+		if a.Verdict == Delivered {
 			back, hops = outcome(a.Return), a.Return.Hops
 		}
 		got := [...]string{outcome(a), a.Where, a.SourceAtDestination, back}

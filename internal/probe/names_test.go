@@ -55,6 +55,8 @@ func TestNames(t *testing.T) {
 		{"without a resolver", "dumb", "s3.amazonaws.com", "s3.amazonaws.com: VPC mute has no resolver (enable_dns_support is false); give an address"},
 		{"a name that is there without an address", "app", "amazonaws.com", "has no IPv4 address"},
 		{"the resolver itself", "app", "10.0.0.2", "10.0.0.2"},
+		{"from a private name", "ip-10-0-1-11.ec2.internal", "10.0.1.10", "10.0.1.10"},
+		{"from a private name of another region", "ip-10-0-1-11.eu-west-1.compute.internal", "10.0.1.10", "nothing is called"},
 		{"the instance metadata service", "app", "169.254.169.254", "169.254.169.254"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

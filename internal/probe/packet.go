@@ -11,6 +11,8 @@ import (
 type flow struct {
 	protocol uint8
 	src, dst netip.AddrPort
+	size     int   // of a datagram in bytes; 0 for the smallest
+	ttl      uint8 // time to live, or hop limit; 0 for 64
 }
 
 func (f flow) hasPorts() bool { return f.protocol == packet.TCP || f.protocol == packet.UDP }
@@ -23,82 +25,86 @@ func (f flow) isEcho() bool {
 	return f.protocol == packet.ICMPv6
 }
 
-// packetSize is room enough for any probe: headers without data.
-const packetSize = 64
+// largest is the largest datagram that the interface of an instance sends (aws-semantics 8.5).
+const largest = 9001
+
+// least is what a datagram of no known transport carries: enough zeros for what little the data plane may want to see of one.
+const least = 8
+
+// ipHeader is the length of the IP header.
+func (f flow) ipHeader() int {
+	if f.src.Addr().Is4() {
+		return 20
+	}
+	return 40
+}
+
+// headers is the length of the smallest datagram.
+func (f flow) headers() int {
+	if f.protocol == packet.TCP {
+		return f.ipHeader() + 20
+	}
+	return f.ipHeader() + least // also of UDP and of an echo
+}
 
 // request is the first packet of the flow: SYN, datagram, echo request, or a bare IP header.
-func (f flow) request() *packet.Packet {
-	p := packet.New(packetSize)
-	switch {
-	case f.protocol == packet.TCP:
-		packet.BuildTCP(p, f.src, f.dst, packet.SYN, 0, 0, nil)
-	case f.isEcho():
-		packet.BuildICMPEcho(p, f.src.Addr(), f.dst.Addr(), f.src.Port(), 1, nil)
-	default:
-		f.build(p)
-	}
-	return p
-}
+func (f flow) request() *packet.Packet { return f.packet(packet.SYN, packet.BuildICMPEcho) }
 
 // reply is the first packet of the way back. An echo's identifier is in both ports.
 func (f flow) reply() *packet.Packet {
-	p := packet.New(packetSize)
+	return f.packet(packet.SYN|packet.ACK, packet.BuildICMPEchoReply)
+}
+
+// segment is a packet in the middle of the flow: what looks like the first one, unless that is a SYN.
+func (f flow) segment() *packet.Packet { return f.packet(packet.ACK, packet.BuildICMPEcho) }
+
+// packet makes one. All that is the same in both directions it needs not be told.
+func (f flow) packet(flags uint8, echo func(dst *packet.Packet, from, to netip.Addr, id, seq uint16, payload []byte)) *packet.Packet {
+	size := max(f.size, f.headers())
+	p, payload := packet.New(size), make([]byte, size-f.headers())
 	switch {
 	case f.protocol == packet.TCP:
-		packet.BuildTCP(p, f.src, f.dst, packet.SYN|packet.ACK, 0, 1, nil)
+		packet.BuildTCP(p, f.src, f.dst, flags, 0, 1, payload)
+	case f.protocol == packet.UDP:
+		packet.BuildUDP(p, f.src, f.dst, payload)
 	case f.isEcho():
-		packet.BuildICMPEchoReply(p, f.src.Addr(), f.dst.Addr(), f.dst.Port(), 1, nil)
+		echo(p, f.src.Addr(), f.dst.Addr(), max(f.src.Port(), f.dst.Port()), 1, payload)
 	default:
-		f.build(p)
+		p.SetBytes(f.datagram(size))
+		if fault := p.Decode(); fault != packet.OK {
+			panic("probe: built a datagram of which " + fault.String())
+		}
+	}
+	for f.ttl != 0 && p.TTL() > f.ttl {
+		p.DecrementTTL()
 	}
 	return p
 }
 
-// build makes what looks the same in both directions.
-func (f flow) build(p *packet.Packet) {
-	if f.protocol == packet.UDP {
-		packet.BuildUDP(p, f.src, f.dst, nil)
-		return
-	}
-	p.SetBytes(f.header())
-	if fault := p.Decode(); fault != packet.OK {
-		panic("probe: built a datagram of which " + fault.String())
-	}
-}
-
-// payload is what a bare datagram carries: enough zeros for what little the data plane may want to see of any transport.
-const payload = 8
-
-// header is an IPv4 header (RFC 791 3.1) or IPv6 header (RFC 8200 3) with its payload.
-func (f flow) header() []byte {
+// datagram is an IPv4 header (RFC 791 3.1) or IPv6 header (RFC 8200 3) with zeros behind it.
+func (f flow) datagram(size int) []byte {
+	b := make([]byte, size)
 	if !f.src.Addr().Is4() {
-		return f.header6()
+		b[0], b[6], b[7] = 6<<4, f.protocol, 64
+		binary.BigEndian.PutUint16(b[4:], uint16(size-f.ipHeader()))
+		src, dst := f.src.Addr().As16(), f.dst.Addr().As16()
+		copy(b[8:], src[:])
+		copy(b[24:], dst[:])
+		return b
 	}
-	const size = 20
-	b := make([]byte, size+payload)
-	b[0], b[8], b[9] = 4<<4|size/4, 64, f.protocol
-	binary.BigEndian.PutUint16(b[2:], uint16(len(b)))
+	const dontFragment = 0x40
+	b[0], b[6], b[8], b[9] = 4<<4|5, dontFragment, 64, f.protocol
+	binary.BigEndian.PutUint16(b[2:], uint16(size))
 	src, dst := f.src.Addr().As4(), f.dst.Addr().As4()
 	copy(b[12:], src[:])
 	copy(b[16:], dst[:])
 	var sum uint32
-	for i := 0; i < size; i += 2 {
+	for i := 0; i < f.ipHeader(); i += 2 {
 		sum += uint32(binary.BigEndian.Uint16(b[i:]))
 	}
 	sum = sum>>16 + sum&0xffff
 	sum += sum >> 16
 	binary.BigEndian.PutUint16(b[10:], ^uint16(sum))
-	return b
-}
-
-func (f flow) header6() []byte {
-	const size = 40
-	b := make([]byte, size+payload)
-	b[0], b[6], b[7] = 6<<4, f.protocol, 64
-	binary.BigEndian.PutUint16(b[4:], payload)
-	src, dst := f.src.Addr().As16(), f.dst.Addr().As16()
-	copy(b[8:], src[:])
-	copy(b[24:], dst[:])
 	return b
 }
 

@@ -6,6 +6,9 @@
 // packet that has left a VPC by its internet gateway counts as delivered at "internet", and internet:ADDRESS may send from
 // any address that no VPC owns.
 //
+// A packet that a filter or a check refuses is dropped, and yet followed to its end, as is the answer to it, so that all that blocks the
+// two is told at once.
+//
 // Whatever a packet reaches answers it, the internet and instances included, unless it is known not to (farend.go): then the
 // packet is delivered, and the answer is one that is not given.
 //
@@ -19,12 +22,9 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strconv"
-	"strings"
 
 	"vpcsim/dataplane"
-	"vpcsim/dataplane/drop"
 	"vpcsim/dataplane/packet"
 	"vpcsim/topology"
 	"vpcsim/topology/compile"
@@ -38,6 +38,9 @@ type Query struct {
 	Protocol   Protocol        `json:"protocol"`
 	Port       uint16          `json:"port,omitempty"`        // destination port of TCP and UDP
 	SourcePort uint16          `json:"source_port,omitempty"` // of TCP and UDP; the identifier of an ICMP echo; 0 means 49152
+	Size       int             `json:"size,omitempty"`        // of the datagram in bytes, which is then not to be fragmented; 0 for the smallest
+	TTL        uint8           `json:"ttl,omitempty"`         // 0 means 64
+	Connection Connection      `json:"ct,omitempty"`
 }
 
 // defaultSourcePort is the first of the dynamic ports (RFC 6335 6).
@@ -69,58 +72,14 @@ func (p Protocol) number() (uint8, error) {
 	return uint8(n), nil
 }
 
-// The verdicts.
-const (
-	Delivered = "delivered"
-	Dropped   = "dropped"
-)
-
-// Answer is what became of a probe. Its field names are a contract.
-type Answer struct {
-	ID       json.RawMessage `json:"id,omitempty"`
-	From     string          `json:"from"`
-	To       string          `json:"to"`
-	Protocol Protocol        `json:"protocol"`
-	Port     uint16          `json:"port"`
-
-	Verdict string `json:"verdict"` // delivered or dropped
-	Reason  string `json:"reason"`  // why it was dropped: drop.Reason
-	By      string `json:"by"`      // id of what dropped it
-	Where   string `json:"where"`   // id of where it ended: the interface or edge it was delivered to, or what dropped it
-
-	SourceAtDestination   string `json:"source_at_destination"`     // what the receiver sees; empty if dropped
-	DestinationAtDelivery string `json:"destination_at_delivery"`   // empty if dropped
-	TTLAtDelivery         int    `json:"ttl_at_delivery,omitempty"` // of a packet that began with 64; absent if dropped
-
-	Hops   []string `json:"hops"` // ids, in order, without repetition
-	Steps  []Step   `json:"steps"`
-	Return *Answer  `json:"return,omitempty"` // what becomes of the receiver's answer; absent if there is no receiver
-}
-
-// Step is one decision about the packet.
-type Step struct {
-	Stage string `json:"stage"`
-	Where string `json:"where"`
-	Rule  string `json:"rule"`
-	Src   string `json:"src"`
-	Dst   string `json:"dst"`
-	Drop  string `json:"drop"`
-}
-
-// Unanswered reports whether this stands for an answer that is not given: the packet arrived where nothing answers it.
-func (a *Answer) Unanswered() bool { return a.Reason == drop.NoAnswer.String() }
-
-// Both reports whether the probe and the answer to it were delivered.
-func (a *Answer) Both() bool {
-	return a.Verdict == Delivered && a.Return != nil && a.Return.Verdict == Delivered
-}
-
 // Tracer traces under one snapshot. It changes nothing, so any number of goroutines may use it.
 type Tracer struct {
 	Network  *topology.Network
 	Names    *compile.Names      // of Network
 	Snapshot *dataplane.Snapshot // compiled from Network, and committed or prepared
 	Flows    *dataplane.Router   // whose flow state counts; nil for a VPC in which nothing is open
+	// Pristine returns a tracer of the same network in which nothing is open; nil if this is one.
+	Pristine func() (*Tracer, error)
 }
 
 // New returns a Tracer of a network that nothing runs in.
@@ -138,6 +97,11 @@ func (t *Tracer) Trace(q Query) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if q.Connection == NewConnection && t.Pristine != nil {
+		if t, err = t.Pristine(); err != nil {
+			return nil, err
+		}
+	}
 	f := familyOf(q.From, q.To)
 	from, source, err := t.from(q.From, f)
 	if err != nil {
@@ -150,21 +114,17 @@ func (t *Tracer) Trace(q Query) (*Answer, error) {
 	if protocol, err = f.protocol(protocol); err != nil {
 		return nil, err
 	}
-	out := flow{protocol: protocol, src: netip.AddrPortFrom(source, q.SourcePort), dst: netip.AddrPortFrom(to, q.Port)}
-	forward, p, at, asked := t.send(from, out.request(), nil)
+	out := flow{protocol: protocol, src: netip.AddrPortFrom(source, q.SourcePort), dst: netip.AddrPortFrom(to, q.Port), size: q.Size, ttl: q.TTL}
+	if q.Size != 0 && out.headers() > q.Size {
+		return nil, fmt.Errorf("size %d: the headers alone are %d bytes", q.Size, out.headers())
+	}
+	c := t.connection(from, out, q.Connection)
+	forward, p, at := c.ask(from, out)
 	forward.ID, forward.From, forward.To, forward.Protocol, forward.Port = q.ID, q.From, q.To, q.Protocol, q.Port
-	if at == nil {
-		return forward, nil
-	}
-	back := flow{protocol: protocol, src: netip.AddrPortFrom(p.Dst, p.DstPort), dst: netip.AddrPortFrom(p.Src, p.SrcPort)}
-	if s := t.serviceAt(at, p.Dst); s.answers(flow{protocol: protocol, src: back.dst, dst: back.src}) {
-		forward.Return, _, _, _ = t.send(at, back.reply(), asked)
-	} else {
-		forward.Return = s.silence(at, back)
-	}
-	forward.Return.From, forward.Return.To, forward.Return.Protocol = q.To, q.From, q.Protocol
-	if back.hasPorts() {
-		forward.Return.Port = back.dst.Port()
+	if at != nil {
+		forward.Return = c.reply(at, p, out)
+		forward.Return.From, forward.Return.To, forward.Return.Protocol = q.To, q.From, q.Protocol
+		forward.adopt()
 	}
 	return forward, nil
 }
@@ -181,6 +141,11 @@ func (q *Query) check() (uint8, error) {
 		return 0, errors.New("protocol is missing: tcp, udp, icmp or a number")
 	case err != nil:
 		return 0, err
+	case q.Size < 0 || q.Size > largest:
+		return 0, fmt.Errorf("size %d: a datagram of an instance has up to %d bytes, its headers included", q.Size, largest)
+	}
+	if err := q.Connection.check(); err != nil {
+		return 0, err
 	}
 	if f := (flow{protocol: protocol}); !f.hasPorts() {
 		q.Port = 0
@@ -191,75 +156,4 @@ func (q *Query) check() (uint8, error) {
 		q.SourcePort = defaultSourcePort
 	}
 	return protocol, nil
-}
-
-// send traces p, which answers the packet of the trace question unless that is nil, and returns where it was delivered, nil if it
-// was dropped. p is then as it was at its end.
-func (t *Tracer) send(from *dataplane.Interface, p *packet.Packet, question *dataplane.Trace) (*Answer, *packet.Packet, *dataplane.Interface, *dataplane.Trace) {
-	trace := t.Snapshot.Trace(t.Flows, from, p, question)
-	at, reason := trace.Delivered, trace.Drop
-	if reason == drop.NoRouteToDestination && from.Subnet != nil && last(trace.Steps).Where == compile.Internet {
-		at, reason = t.internetHost(p.Dst), drop.None // it left the VPC; see the package's doc
-		trace.Steps = trace.Steps[:len(trace.Steps)-1]
-	}
-	a := answer(trace.Steps, p.Protocol != packet.ICMP && p.Protocol != packet.ICMPv6)
-	t.nameNAT(a, trace.Steps)
-	if at == nil {
-		a.Verdict, a.Reason, a.By = Dropped, reason.String(), a.Where
-		return a, p, nil, trace
-	}
-	a.Verdict, a.Where = Delivered, at.ID
-	a.SourceAtDestination, a.DestinationAtDelivery, a.TTLAtDelivery = p.Src.String(), p.Dst.String(), int(p.TTL())
-	if a.Hops[len(a.Hops)-1] != at.ID {
-		a.Hops = append(a.Hops, at.ID)
-	}
-	return a, p, at, trace
-}
-
-// nameNAT makes each NAT gateway that was crossed a hop behind its network interface.
-func (t *Tracer) nameNAT(a *Answer, steps []dataplane.Step) {
-	for _, s := range steps {
-		if s.Stage != dataplane.StageGateway {
-			continue
-		}
-		if g := t.natInterface(s.Where); g != nil {
-			a.Hops = slices.Insert(a.Hops, 1+slices.Index(a.Hops, s.Where), g.ID)
-		}
-	}
-}
-
-func last(steps []dataplane.Step) dataplane.Step {
-	if len(steps) == 0 {
-		return dataplane.Step{}
-	}
-	return steps[len(steps)-1]
-}
-
-// answer tells the steps; Where is the last one's. Without ports, what stands in their place is left out.
-func answer(steps []dataplane.Step, ports bool) *Answer {
-	a := &Answer{Hops: make([]string, 0, len(steps)+1), Steps: make([]Step, 0, len(steps))}
-	var before dataplane.Step
-	var src, dst string // of before: most steps leave both ends as they are
-	for _, s := range steps {
-		if s.Where != a.Where && !strings.HasSuffix(s.Where, compile.NotAsked) {
-			a.Hops = append(a.Hops, s.Where)
-		}
-		if s.Src != before.Src {
-			src = end(s.Src, ports)
-		}
-		if s.Dst != before.Dst {
-			dst = end(s.Dst, ports)
-		}
-		a.Where, before = s.Where, s
-		a.Steps = append(a.Steps, Step{Stage: s.Stage.String(), Where: s.Where, Rule: s.Rule, Src: src, Dst: dst, Drop: s.Drop.String()})
-	}
-	return a
-}
-
-// end writes one end of a packet, its port only if it has one.
-func end(a netip.AddrPort, ports bool) string {
-	if a.Port() == 0 || !ports {
-		return a.Addr().String()
-	}
-	return a.String()
 }

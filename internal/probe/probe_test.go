@@ -128,7 +128,7 @@ func TestTrace(t *testing.T) {
 			continue
 		}
 		back := ""
-		if a.Return != nil {
+		if a.Verdict == Delivered {
 			back = a.Return.Verdict
 		}
 		got := [...]string{a.Verdict, a.Reason, a.Where, a.SourceAtDestination, back}
@@ -187,29 +187,32 @@ func TestProtocolMayBeTextOrNumber(t *testing.T) {
 
 // FuzzTrace: no question makes the tracer panic, and every answer says where the packet ended.
 func FuzzTrace(f *testing.F) {
-	f.Add("web", s3, "tcp", uint16(443), uint16(0))
-	f.Add("internet:192.0.2.1", "198.51.100.10", "icmp", uint16(0), uint16(7))
-	f.Add("internet:255.255.255.255", "0.0.0.0", "0", uint16(0), uint16(0))
-	f.Add("10.0.2.10", "internet:127.0.0.1", "58", uint16(1), uint16(1))
-	f.Add("internet:::ffff:1.2.3.4", "::ffff:10.0.2.10", "udp", uint16(1), uint16(1))
-	f.Add("internet:10.0.2.10", "224.0.0.1", "6", uint16(1), uint16(1))
-	f.Add("app", "2001:db8:ffff::10", "icmp", uint16(0), uint16(7))
-	f.Add("internet:2001:db8::1", "2001:db8:1200:1::10", "47", uint16(0), uint16(0))
-	f.Add("trapped", "client", "tcp", uint16(80), uint16(0))
-	f.Add("app", "10.2.1.10", "17", uint16(80), uint16(0))
+	f.Add("web", s3, "tcp", uint16(443), uint16(0), 9001, uint8(3), "established")
+	f.Add("internet:192.0.2.1", "198.51.100.10", "icmp", uint16(0), uint16(7), 0, uint8(0), "")
+	f.Add("internet:255.255.255.255", "0.0.0.0", "0", uint16(0), uint16(0), 0, uint8(0), "")
+	f.Add("10.0.2.10", "internet:127.0.0.1", "58", uint16(1), uint16(1), 0, uint8(0), "")
+	f.Add("internet:::ffff:1.2.3.4", "::ffff:10.0.2.10", "udp", uint16(1), uint16(1), 0, uint8(0), "")
+	f.Add("internet:10.0.2.10", "224.0.0.1", "6", uint16(1), uint16(1), 0, uint8(0), "")
+	f.Add("app", "2001:db8:ffff::10", "icmp", uint16(0), uint16(7), 0, uint8(0), "")
+	f.Add("internet:2001:db8::1", "2001:db8:1200:1::10", "47", uint16(0), uint16(0), 0, uint8(0), "")
+	f.Add("trapped", "client", "tcp", uint16(80), uint16(0), 0, uint8(0), "")
+	f.Add("app", "10.2.1.10", "17", uint16(80), uint16(0), 0, uint8(0), "")
 	spec, src, err := topology.Parse("probe.vpc.yml", []byte(gateways))
 	require.NoError(f, err)
 	n, err := topology.Resolve(spec, src)
 	require.NoError(f, err)
 	tracer, err := New(n)
 	require.NoError(f, err)
-	f.Fuzz(func(t *testing.T, from, to, protocol string, port, sourcePort uint16) {
-		a, err := tracer.Trace(Query{From: from, To: to, Protocol: Protocol(protocol), Port: port, SourcePort: sourcePort})
+	f.Fuzz(func(t *testing.T, from, to, protocol string, port, sourcePort uint16, size int, ttl uint8, ct string) {
+		a, err := tracer.Trace(Query{From: from, To: to, Protocol: Protocol(protocol), Port: port, SourcePort: sourcePort, Size: size, TTL: ttl, Connection: Connection(ct)})
 		if err != nil {
 			return
 		}
-		if a.Where == "" || (a.Verdict == Dropped) != (a.Reason != "") || (a.Return != nil) != (a.Verdict == Delivered) {
+		if a.Where == "" || (a.Verdict == Dropped) != (a.Reason != "") || a.Return == nil && a.Verdict == Delivered {
 			t.Errorf("%+v", a)
+		}
+		if a.Reason != "" && (a.Blockers[0].Reason != a.Reason || a.Blockers[0].By != a.By || a.Where != a.By || a.Blockers[0].Way != "") {
+			t.Errorf("the first blocker is not the verdict: %+v", a)
 		}
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"vpcsim/dataplane"
 	"vpcsim/dataplane/packet"
 	"vpcsim/topology"
+	"vpcsim/topology/compile"
 )
 
 // internetPrefix marks an address on the internet as a sender or receiver.
@@ -85,6 +86,10 @@ func (t *Tracer) from(word string, f family) (*dataplane.Interface, netip.Addr, 
 	if g := t.natGateway(word); g != nil {
 		return nil, netip.Addr{}, fmt.Errorf("%s is a NAT gateway, which opens no connections of its own: give an instance behind it", word)
 	}
+	if a, owners := t.named(word); len(owners) == 1 {
+		_, err := f.pick(word, a)
+		return t.Snapshot.Interface(owners[0].ID), a, err
+	}
 	eni, a, err := t.networkInterface(word, f)
 	if err != nil {
 		return nil, a, err
@@ -137,6 +142,20 @@ func (t *Tracer) networkInterface(word string, f family) (*topology.NetworkInter
 		return owners[0], a, nil
 	}
 	return nil, a, fmt.Errorf("%s is an address of %s and of %s: give the id of the network interface", a, owners[0].ID, owners[1].ID)
+}
+
+// named returns the address that a private DNS name is made from, and who has it, whether or not a VPC's resolver knows the name: several
+// if VPCs of one region share the address.
+func (t *Tracer) named(word string) (a netip.Addr, owners []*topology.NetworkInterface) {
+	host, _, _ := strings.Cut(word, ".")
+	digits, ok := strings.CutPrefix(host, "ip-")
+	a, err := netip.ParseAddr(strings.ReplaceAll(digits, "-", "."))
+	if !ok || err != nil {
+		return a, nil
+	}
+	return a, slices.DeleteFunc(t.Network.InterfacesByAddress(a), func(eni *topology.NetworkInterface) bool {
+		return compile.PrivateDNSName(eni.Subnet.VPC, a) != word
+	})
 }
 
 // to finds the address that a probe is sent to: the first, if a name has several. From outside an instance or a NAT gateway is

@@ -92,7 +92,7 @@ func (f *Finding) expect(a *traced) {
 	if a.Verdict == probe.Delivered && f.enis != nil && !slices.Contains(f.enis, a.Where) {
 		f.Elsewhere = a.Where
 	}
-	if a.Return != nil {
+	if a.Verdict == probe.Delivered && a.Return != nil { // what is dropped has an answer only as far as a trace supposes
 		a = a.Return
 	}
 	f.Trace = Expected{Verdict: a.Verdict, Reason: a.Reason, By: a.By, TTL: a.TTL}

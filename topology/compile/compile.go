@@ -18,7 +18,7 @@ import (
 // The gateways of all kinds satisfy the dataplane's interface without knowing it.
 var _ = [...]dataplane.Gateway{
 	nat.Egress{}, nat.Ingress{}, (*nat.Gateway)(nil), nat.Inbound{}, endpoint.Gateway{}, endpoint.Return{},
-	peering{}, untranslated{}, egressOnly{}, hop{}, transit{}, passage{}, own{},
+	peering{}, untranslated{}, egressOnly{}, hop{}, passage{}, own{},
 }
 
 // S3Internet is the id of the edge where S3 is reached over the internet. The edge of an endpoint has the endpoint's id.

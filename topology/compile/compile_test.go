@@ -178,14 +178,14 @@ func TestRulesOf(t *testing.T) {
 		if g.Name != "web" {
 			continue
 		}
-		r := c.rulesOf(g.ID, false, g.Ingress)
+		r := c.rulesOf(g.ID, from, g.Ingress)
 		require.Len(t, r, 1)
-		require.Equal(t, g.ID+"[ingress 0]", r[0].ID)
+		require.Equal(t, g.ID+"/"+g.Ingress[0].ID, r[0].ID)
 		require.ElementsMatch(t, prefixes("10.0.4.10/32", "10.0.4.11/32", "10.0.1.10/32", "2001:db8:1:1::10/128", "10.0.3.10/32"), r[0].Peers)
 	}
 	for _, a := range v.NetworkACLs {
 		if a.Name == "open" {
-			require.Equal(t, a.ID+"#100", entries(a, a.Ingress)[0].ID)
+			require.Equal(t, a.ID+"#100", entries(a, from, a.Ingress)[0].ID)
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"net/netip"
 
 	"vpcsim/dataplane/drop"
-	"vpcsim/dataplane/filter"
 	"vpcsim/dataplane/packet"
 	"vpcsim/nat"
 )
@@ -60,7 +59,7 @@ func (g egressOnly) Cross(p *packet.Packet) drop.Reason {
 	return g.out.Cross(p)
 }
 
-// hop is an internet gateway's way in for IPv6, and the way from one transit gateway to the next.
+// hop is an internet gateway's way in for IPv6, the way into a transit gateway, and that from one transit gateway to the next.
 type hop struct{}
 
 // Cross takes one off the hop limit, as for IPv4 (aws-semantics 8.4).
@@ -70,18 +69,6 @@ func (hop) Cross(p *packet.Packet) drop.Reason {
 	}
 	p.DecrementTTL()
 	return drop.None
-}
-
-// transit is the way into a transit gateway by the network interface in an attachment's subnet.
-type transit struct{ acl *filter.NetworkACL }
-
-// Cross asks the inbound entries of the subnet's network ACL, as tgw-nacls has it, and takes one off the time to live
-// (aws-semantics 8.4).
-func (g transit) Cross(p *packet.Packet) drop.Reason {
-	if allowed, _ := g.acl.Ingress(p); !allowed {
-		return drop.NetworkACL
-	}
-	return hop{}.Cross(p)
 }
 
 // passage is the way out of a transit gateway: what arrives at its network interface goes on from there.

@@ -6,7 +6,6 @@ import (
 
 	"vpcsim/dataplane"
 	"vpcsim/dataplane/drop"
-	"vpcsim/dataplane/filter"
 	"vpcsim/dataplane/packet"
 	"vpcsim/nat"
 )
@@ -32,8 +31,6 @@ func TestCross(t *testing.T) {
 	left := peering{from: prefixes("10.1.0.0/16", "10.9.0.0/16", "2001:db8:1::/56"), to: prefixes("10.2.0.0/16", "2001:db8:2::/56")}
 	internet := untranslated{netip.MustParsePrefix("2001:db8:1::/56")}
 	eigw := egressOnly{internet, nat.NewEgressOnly(0).Outbound()}
-	rule := filter.Rule{Protocol: filter.Any, ICMPType: filter.Any, ICMPCode: filter.Any, LastPort: 65535, Peers: prefixes("10.1.0.0/16")}
-	tgw := transit{filter.NewNetworkACL("acl-1", []filter.Rule{rule}, nil)}
 	for name, row := range map[string]struct {
 		gateway dataplane.Gateway
 		p       *packet.Packet
@@ -52,9 +49,6 @@ func TestCross(t *testing.T) {
 		"which refuses other sources as well":                  {eigw, ping("2001:db8:2::1", "2001:db8:9::1", 64), drop.Spoofed, 64},
 		"in, it takes one off the hop limit":                   {hop{}, ping("2001:db8:9::1", "2001:db8:1::1", 64), drop.None, 63},
 		"where one is left, there is no way in":                {hop{}, ping("2001:db8:9::1", "2001:db8:1::1", 1), drop.TTLExpired, 1},
-		"a transit gateway takes one off the time to live":     {tgw, ping("10.1.0.1", "10.2.0.1", 64), drop.None, 63},
-		"where one is left, it does not go into it":            {tgw, ping("10.1.0.1", "10.2.0.1", 1), drop.TTLExpired, 1},
-		"the ACL of its subnet is asked before":                {tgw, ping("10.3.0.1", "10.2.0.1", 1), drop.NetworkACL, 1},
 		"out of a transit gateway everything passes untouched": {passage{}, ping("10.3.0.1", "10.2.0.1", 1), drop.None, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -67,10 +61,9 @@ func TestCross(t *testing.T) {
 
 func TestCrossDoesNotAllocate(t *testing.T) {
 	p := ping("10.1.0.1", "10.2.0.1", 64)
-	rule := filter.Rule{Protocol: filter.Any, ICMPType: filter.Any, ICMPCode: filter.Any, LastPort: 65535, Peers: everywhere}
 	for _, g := range []dataplane.Gateway{
 		peering{prefixes("10.1.0.0/16"), prefixes("10.2.0.0/16")}, untranslated{netip.MustParsePrefix("2001:db8::/56")}, hop{},
-		transit{filter.NewNetworkACL("acl-1", []filter.Rule{rule}, nil)}, passage{},
+		passage{},
 	} {
 		if n := testing.AllocsPerRun(100, func() { g.Cross(p) }); n != 0 {
 			t.Errorf("%T: %v allocations", g, n)

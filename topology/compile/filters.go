@@ -2,11 +2,13 @@ package compile
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
 	"strings"
 
 	"vpcsim/dataplane/filter"
+	"vpcsim/dataplane/packet"
 	"vpcsim/topology"
 )
 
@@ -50,25 +52,19 @@ func (c *compiler) securityGroups(groups []*topology.SecurityGroup) *filter.Secu
 func (c *compiler) securityGroup(g *topology.SecurityGroup) *filter.SecurityGroups {
 	compiled := c.single[g]
 	if compiled == nil {
-		compiled = filter.NewSecurityGroups(c.rulesOf(g.ID, false, g.Ingress), c.rulesOf(g.ID, true, g.Egress))
+		compiled = filter.NewSecurityGroups(c.rulesOf(g.ID, from, g.Ingress), c.rulesOf(g.ID, to, g.Egress))
 		c.single[g] = compiled
 	}
 	return compiled
 }
 
-// RuleID is the id of rule n of one direction of a security group: it counts as the file's error messages do, from 0.
-func RuleID(group string, egress bool, n int) string {
-	direction := "ingress"
-	if egress {
-		direction = "egress"
-	}
-	return fmt.Sprintf("%s[%s %d]", group, direction, n)
-}
+// RuleID is the id of a rule of a security group, as traces and counters know it.
+func RuleID(group, rule string) string { return group + "/" + rule }
 
 // rulesOf compiles one direction of a group.
-func (c *compiler) rulesOf(group string, egress bool, rules []*topology.Rule) (out []filter.Rule) {
-	for n, r := range rules {
-		f := rule(RuleID(group, egress, n), r)
+func (c *compiler) rulesOf(group, way string, rules []*topology.Rule) (out []filter.Rule) {
+	for _, r := range rules {
+		f := rule(RuleID(group, r.ID), r)
 		switch {
 		case r.PrefixList != nil:
 			f.Peers = r.PrefixList.Entries
@@ -77,6 +73,7 @@ func (c *compiler) rulesOf(group string, egress bool, rules []*topology.Rule) (o
 		case r.StaleGroup != "":
 			f.Peers = nil
 		}
+		f.Says = trafficOf(r) + " " + way + " " + peerOf(r)
 		out = append(out, f)
 	}
 	return out
@@ -86,7 +83,7 @@ func (c *compiler) rulesOf(group string, egress bool, rules []*topology.Rule) (o
 func (c *compiler) acl(a *topology.NetworkACL) *filter.NetworkACL {
 	compiled := c.acls[a]
 	if compiled == nil {
-		compiled = filter.NewNetworkACL(a.ID, entries(a, a.Ingress), entries(a, a.Egress))
+		compiled = filter.NewNetworkACL(a.ID, entries(a, from, a.Ingress), entries(a, to, a.Egress))
 		c.acls[a] = compiled
 	}
 	return compiled
@@ -100,10 +97,14 @@ func EntryID(acl string, number int) string {
 	return fmt.Sprintf("%s#%d", acl, number)
 }
 
-func entries(a *topology.NetworkACL, list []*topology.Rule) (out []filter.Rule) {
+func entries(a *topology.NetworkACL, way string, list []*topology.Rule) (out []filter.Rule) {
 	for _, r := range list {
 		f := rule(EntryID(a.ID, r.Number), r)
-		f.Deny = !r.Allow
+		f.Deny, f.Says = !r.Allow, "allows "
+		if f.Deny {
+			f.Says = "denies "
+		}
+		f.Says += trafficOf(r) + " " + way + " " + peerOf(r)
 		out = append(out, f)
 	}
 	return out
@@ -115,7 +116,7 @@ const NotAsked = "#not-asked"
 // unasked is a list of a network ACL that is passed by.
 func unasked(a *topology.NetworkACL) []filter.Rule {
 	return []filter.Rule{{
-		ID: a.ID + NotAsked, Protocol: filter.Any, LastPort: 65535, ICMPType: filter.Any, ICMPCode: filter.Any, Peers: everywhere,
+		ID: a.ID + NotAsked, Says: "not asked of what comes from a transit gateway", Protocol: filter.Any, LastPort: 65535, ICMPType: filter.Any, ICMPCode: filter.Any, Peers: everywhere,
 	}}
 }
 
@@ -125,4 +126,60 @@ func rule(id string, r *topology.Rule) filter.Rule {
 		ID: id, Protocol: r.Protocol, FirstPort: r.FirstPort, LastPort: r.LastPort, ICMPType: r.ICMPType, ICMPCode: r.ICMPCode,
 		Peers: []netip.Prefix{r.Prefix},
 	}
+}
+
+// The ways that a rule's other side lies.
+const (
+	from = "from" // inbound
+	to   = "to"   // outbound
+)
+
+// trafficOf says in words what packets a rule is about, their other side aside.
+func trafficOf(r *topology.Rule) string {
+	switch {
+	case r.Protocol == topology.AnyProtocol:
+		return "everything"
+	case r.Protocol == packet.TCP:
+		return "tcp" + portsOf(r)
+	case r.Protocol == packet.UDP:
+		return "udp" + portsOf(r)
+	case r.Protocol == packet.ICMP:
+		return "icmp" + typeOf(r)
+	case r.Protocol == packet.ICMPv6:
+		return "icmpv6" + typeOf(r)
+	}
+	return fmt.Sprintf("protocol %d", r.Protocol)
+}
+
+func portsOf(r *topology.Rule) string {
+	switch {
+	case r.FirstPort == 0 && r.LastPort == math.MaxUint16:
+		return ""
+	case r.FirstPort == r.LastPort:
+		return fmt.Sprintf(" %d", r.FirstPort)
+	}
+	return fmt.Sprintf(" %d-%d", r.FirstPort, r.LastPort)
+}
+
+func typeOf(r *topology.Rule) string {
+	switch {
+	case r.ICMPType == topology.AnyICMP:
+		return ""
+	case r.ICMPCode == topology.AnyICMP:
+		return fmt.Sprintf(" %d", r.ICMPType)
+	}
+	return fmt.Sprintf(" %d/%d", r.ICMPType, r.ICMPCode)
+}
+
+// peerOf says who is at the other side of a rule.
+func peerOf(r *topology.Rule) string {
+	switch {
+	case r.PrefixList != nil:
+		return r.PrefixList.ID
+	case r.Group != nil:
+		return "members of " + r.Group.ID
+	case r.StaleGroup != "":
+		return r.StaleGroup + ", which is out of reach"
+	}
+	return r.Prefix.String()
 }

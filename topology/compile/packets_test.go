@@ -251,6 +251,12 @@ func nameVPC(v *topology.VPC, add func(id, name string)) {
 	}
 	for _, g := range v.SecurityGroups {
 		add(g.ID, "sg:"+g.Name)
+		for n, r := range g.Ingress {
+			add(r.ID, fmt.Sprintf("sgr:in[%d]", n))
+		}
+		for n, r := range g.Egress {
+			add(r.ID, fmt.Sprintf("sgr:out[%d]", n))
+		}
 	}
 	for _, a := range v.NetworkACLs {
 		add(a.ID, "acl:"+a.Name)

@@ -42,7 +42,7 @@ func (c *compiler) attach(g *topology.TransitGateway) {
 	for _, a := range g.Attachments {
 		for n, s := range a.Subnets {
 			subnet := *c.subnets[s]
-			subnet.ACL = filter.NewNetworkACL(s.ACL.ID, unasked(s.ACL), entries(s.ACL, s.ACL.Egress))
+			subnet.ACL = filter.NewNetworkACL(s.ACL.ID, unasked(s.ACL), entries(s.ACL, to, s.ACL.Egress))
 			c.add(&dataplane.Interface{
 				ID: a.InterfaceIDs[n], Name: a.Name, Addrs: []netip.Addr{a.Addresses[n]}, Subnet: &subnet, Gateway: passage{},
 			})
@@ -63,7 +63,7 @@ func (c *compiler) toTransitGateway(out *dataplane.Route, g *topology.TransitGat
 	case a.Table == nil:
 		out.Drop = drop.TransitNoRoute
 	default:
-		out.Gateway = transit{c.acl(a.Subnets[inZone(a, zone)].ACL)}
+		out.Gateway, out.Guard = hop{}, c.subnets[a.Subnets[inZone(a, zone)]] // tgw-nacls: its inbound entries are asked
 		out.Node = c.transitNode(transitView{a.Table, zone})
 	}
 }

@@ -3,6 +3,7 @@ package compile
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"vpcsim/dataplane"
 	"vpcsim/dataplane/conntrack"
@@ -76,6 +77,11 @@ func (c *compiler) networkInterface(eni *topology.NetworkInterface) *dataplane.I
 	}
 	if len(eni.SecurityGroups) > 0 {
 		i.Groups = c.securityGroups(eni.SecurityGroups)
+		ids := make([]string, len(eni.SecurityGroups))
+		for n, g := range eni.SecurityGroups {
+			ids[n] = g.ID
+		}
+		i.GroupIDs = strings.Join(ids, ", ")
 	}
 	if eni.IsPublic() && eni.Subnet.VPC.InternetGateway != nil {
 		i.Public = eni.PublicIPs
