@@ -44,7 +44,12 @@ func balanced(t *testing.T, u, before *Usage) {
 // TestWhatComesInGoesOutOrHasAReasonAtEveryMoment: readers look while all kinds of packets come in at six ports at once, and the
 // snapshot changes under them.
 func TestWhatComesInGoesOutOrHasAReasonAtEveryMoment(t *testing.T) {
-	s := newSoak(t, Natural)
+	for _, mode := range []Mode{Natural, Reset} {
+		t.Run(mode.String(), func(t *testing.T) { watchSoak(t, newSoak(t, mode)) })
+	}
+}
+
+func watchSoak(t *testing.T, s *soak) {
 	done, reads := make(chan struct{}), [3]int{}
 	var readers sync.WaitGroup
 	for n := range reads {

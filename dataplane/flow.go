@@ -108,6 +108,9 @@ func (w *Worker) trackIn(held *conntrack.Held, i *Interface, p *packet.Packet, d
 		w.stepRule(StageGroups, i.ID, byConnection, p)
 	}
 	held.See(f, p, bool(d))
+	if w.meter != nil {
+		w.meter.add(held.Tuple(), p, d)
+	}
 	return drop.None
 }
 
@@ -134,6 +137,9 @@ func (w *Worker) open(held *conntrack.Held, i *Interface, p *packet.Packet, d di
 	way := i.way(t.Local.Addr(), t.Remote.Addr())
 	f.Tracking = tracking(verdict)
 	follow(f, way)
+	if w.meter != nil {
+		w.meter.add(t, p, d)
+	}
 	if d == outbound && way.nat != nil {
 		w.opened, w.unnoted = t, true
 	}

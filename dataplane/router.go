@@ -29,6 +29,7 @@ type Router struct {
 	watch    atomic.Pointer[watching] // nil while nobody watches
 	watchMu  sync.Mutex               // held to replace watch
 	drops    ring
+	metered  atomic.Int64 // flows are metered until this time
 
 	mu       sync.Mutex             // held by Commit, Attach, Detach and Close
 	attached map[string]*attachment // guarded by mu; by interface id

@@ -22,6 +22,7 @@ type Worker struct {
 	mu       sync.Mutex // held during a batch; Commit takes it to wait for the batch to end, and who reads counts takes it
 	counters Counters   // of what entered at the worker's port
 	tallies  tallies    // of what the packets met; pages are made as needed
+	meter    *meter     // of flows; nil while nobody watches
 	snapshot *Snapshot
 	from     *Interface // the worker's interface in snapshot; nil if it is not there
 
@@ -84,6 +85,9 @@ func (w *Worker) process(batch []*packet.Packet) {
 		w.watched(v)
 	}
 	now, packets, bytes := w.router.now(), 0, 0
+	if watched := now < w.router.metered.Load(); watched != (w.meter != nil) {
+		w.setMeter(watched)
+	}
 	for i, p := range batch {
 		p.Time = now
 		bytes += p.Len() // as it came: Decode cuts padding off

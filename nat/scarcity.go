@@ -56,3 +56,32 @@ func (g *Gateway) TakeScarcities() (all []Scarcity) {
 	}
 	return all
 }
+
+// Load is how far a NAT gateway's ports are used.
+type Load struct {
+	Sessions int // live ones, to all destinations
+	// The destination that has the most of one address's ports, of which it can have 55,000 (aws-semantics 5.1).
+	Protocol    uint8
+	Address     netip.Addr // the gateway's own; invalid if there is no session
+	Destination netip.AddrPort
+	Ports       int
+}
+
+// Load returns how far the gateway's ports are used, one shard after the other while packets may pass.
+func (g *Gateway) Load() Load {
+	l, most := Load{Sessions: int(g.live.Load())}, key{}
+	for i := range g.shards {
+		s := &g.shards[i]
+		s.mu.Lock()
+		s.destinations.index.Each(func(k *key, n int32) {
+			if int(n) > l.Ports {
+				l.Ports, most = int(n), *k
+			}
+		})
+		s.mu.Unlock()
+	}
+	if l.Ports > 0 {
+		l.Protocol, l.Address, l.Destination = most.protocol(), address(most.local()), netip.AddrPortFrom(address(most.remote()), most.remotePort())
+	}
+	return l
+}

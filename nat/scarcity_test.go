@@ -28,6 +28,7 @@ func TestRefusedDestinationsAreTold(t *testing.T) {
 
 func TestAGatewayTellsWhereItHadNoPort(t *testing.T) {
 	g := NewGateway(standard())
+	require.Zero(t, g.Load())
 	p := packet.New(64)
 	send := func(port uint16) drop.Reason {
 		packet.BuildUDP(p, at(hostA, port), at(webA, 53), nil)
@@ -38,6 +39,7 @@ func TestAGatewayTellsWhereItHadNoPort(t *testing.T) {
 		require.Equal(t, drop.None, send(uint16(1024+n)))
 	}
 	require.Empty(t, g.TakeScarcities())
+	require.Equal(t, Load{maxPerDestination, packet.UDP, natA, at(webA, 53), maxPerDestination}, g.Load())
 	for n := range 3 {
 		require.Equal(t, drop.NATPorts, send(uint16(60000+n)))
 	}

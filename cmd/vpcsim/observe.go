@@ -78,7 +78,7 @@ func (a *app) observation(v *control.ObservationView, line json.RawMessage) erro
 		}
 		return err
 	}
-	r := report{w: a.stdout}
+	r := prose{w: a.stdout}
 	if v.Missed > 0 {
 		r.line(0, "… here %s missing: they came faster than they were taken", plural(int(v.Missed), "packet"))
 		return nil

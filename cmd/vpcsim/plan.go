@@ -66,7 +66,7 @@ func (a *app) plan() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err = a.print(plan, func(w io.Writer) { report{w, p.limit}.plan(plan) }); err == nil && plan.Drops() {
+			if err = a.print(plan, func(w io.Writer) { prose{w, p.limit}.plan(plan) }); err == nil && plan.Drops() {
 				err = &exit{code: exitFailed}
 			}
 			return err

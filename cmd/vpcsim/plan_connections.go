@@ -9,7 +9,7 @@ import (
 )
 
 // connections explains what becomes of connections.
-func (r report) connections(c *whatif.Connections) {
+func (r prose) connections(c *whatif.Connections) {
 	r.group(fmt.Sprintf("Dropped: %s", plural(c.Dropped.Total, "connection")), c.Dropped)
 	if c.Rerouted.Total > 0 {
 		r.group(fmt.Sprintf("Rerouted, not dropped: %s", plural(c.Rerouted.Total, "flow")), c.Rerouted)
@@ -33,7 +33,7 @@ func (r report) connections(c *whatif.Connections) {
 }
 
 // group lists connections that the same becomes of, those together that have the same reason.
-func (r report) group(title string, g whatif.Group) {
+func (r prose) group(title string, g whatif.Group) {
 	fmt.Fprintf(r.w, "\n%s\n", title)
 	for rest := g.Connections; len(rest) > 0; {
 		alike := func(c whatif.Connection) bool { return sameReason(c, rest[0]) }
@@ -56,7 +56,7 @@ func sameReason(a, b whatif.Connection) bool {
 }
 
 // reason tells what several connections have in common.
-func (r report) reason(c whatif.Connection) {
+func (r prose) reason(c whatif.Connection) {
 	who := named(c.NetworkInterfaceID, c.Name)
 	if c.PathBefore == c.PathAfter && slices.Equal(c.RoutesBefore, c.RoutesAfter) && c.SourceBefore == c.SourceAfter {
 		r.line(2, "%s: %s, seen as %s", who, c.PathBefore, orNone(c.SourceBefore))
@@ -81,7 +81,7 @@ func shift(before, after string) string {
 }
 
 // legs lists the routes of a way.
-func (r report) legs(when string, routes []whatif.Route) {
+func (r prose) legs(when string, routes []whatif.Route) {
 	for n, route := range routes {
 		if n > 0 {
 			when = "then"

@@ -11,14 +11,14 @@ import (
 	"vpcsim/internal/whatif"
 )
 
-// report explains a plan to a person, in lines of at most width columns.
-type report struct {
+// prose is a text for a person, in lines of at most width columns: a plan, observed packets.
+type prose struct {
 	w     io.Writer
 	limit int // how many of a kind are listed; 0 is all
 }
 
 // listed returns how many of n things are listed.
-func (r report) listed(n int) int {
+func (r prose) listed(n int) int {
 	if r.limit == 0 {
 		return n
 	}
@@ -26,27 +26,27 @@ func (r report) listed(n int) int {
 }
 
 // rest says that some things are not listed.
-func (r report) rest(column, omitted int) {
+func (r prose) rest(column, omitted int) {
 	if omitted > 0 {
 		r.line(column, "and %d more, which --limit 0 lists", omitted)
 	}
 }
 
-// width is how wide a report is, in columns. A word that is longer stays whole.
+// width is how wide a text is, in columns. A word that is longer stays whole.
 const width = 100
 
 // line writes a text from a column on, and what does not fit below it, further in.
-func (r report) line(column int, format string, args ...any) {
+func (r prose) line(column int, format string, args ...any) {
 	r.item(column, "", 2, format, args...)
 }
 
 // labelled writes a text after a label; what does not fit comes below the text.
-func (r report) labelled(column int, label, format string, args ...any) {
+func (r prose) labelled(column int, label, format string, args ...any) {
 	const labels = 8 // the longest is "before"
 	r.item(column, fmt.Sprintf("%-*s", labels, label), labels, format, args...)
 }
 
-func (r report) item(column int, label string, hang int, format string, args ...any) {
+func (r prose) item(column int, label string, hang int, format string, args ...any) {
 	fmt.Fprint(r.w, strings.Repeat(" ", column), label)
 	at, begun := column+len(label), false
 	for _, word := range strings.Fields(fmt.Sprintf(format, args...)) {
@@ -65,7 +65,7 @@ func (r report) item(column int, label string, hang int, format string, args ...
 	fmt.Fprintln(r.w)
 }
 
-func (r report) plan(p *whatif.Plan) {
+func (r prose) plan(p *whatif.Plan) {
 	fmt.Fprintln(r.w, "Plan: nothing is changed")
 	for _, c := range p.Changes {
 		r.line(2, "%s (%s)", c.Summary, c.Action)
@@ -91,7 +91,7 @@ func named(id, name string) string {
 	return id + " (" + name + ")"
 }
 
-func (r report) routes(tables []whatif.RouteTableChange) {
+func (r prose) routes(tables []whatif.RouteTableChange) {
 	fmt.Fprintf(r.w, "\nRoutes: %s\n", orElse(len(tables), "changes in %s", "route table", "no route table changes"))
 	for _, t := range tables[:r.listed(len(tables))] {
 		r.line(2, "%s, the route table of %s", named(t.RouteTableID, t.Name), plural(len(t.SubnetIDs), "subnet"))
@@ -119,7 +119,7 @@ func sameRoutes(a, b whatif.RouteChange) bool {
 // maxKept is how many of the routes that keep a part of a destination are listed.
 const maxKept = 5
 
-func (r report) routeChange(c whatif.RouteChange, cidrs []string) {
+func (r prose) routeChange(c whatif.RouteChange, cidrs []string) {
 	r.line(4, "%s", strings.Join(cidrs, " "))
 	if c.Before != nil && c.After != nil && *c.Before == *c.After {
 		r.labelled(6, "stays", "%s", routeText(c.After))
@@ -156,7 +156,7 @@ func orElse(n int, format, thing, none string) string {
 	return fmt.Sprintf(format, plural(n, thing))
 }
 
-func (r report) effects(p *whatif.Plan) {
+func (r prose) effects(p *whatif.Plan) {
 	fmt.Fprintf(r.w, "\nAffected: %s, %s\n", plural(len(p.Subnets), "subnet"), plural(len(p.Interfaces), "network interface"))
 	for _, s := range p.Subnets[:r.listed(len(p.Subnets))] {
 		var ways, there []string
@@ -182,7 +182,7 @@ func (r report) effects(p *whatif.Plan) {
 }
 
 // logs tells what was read, and what was left out of it and why.
-func (r report) logs(l *whatif.FlowLogs) {
+func (r prose) logs(l *whatif.FlowLogs) {
 	fmt.Fprintln(r.w)
 	r.line(0, "Flow logs: %s in %s, of %s", plural(l.Records, "record"), plural(l.Files, "file"), plural(l.Interfaces, "network interface"))
 	if l.Records == 0 {

@@ -14,9 +14,9 @@ func TestAReportFitsTheScreen(t *testing.T) {
 	t.Parallel()
 	words := strings.Fields(strings.Repeat("rtb-0123456789abcdef0 (größer) 52.216.0.0/15 -> ", 30))
 	var b bytes.Buffer
-	report{w: &b}.line(4, "%s", strings.Join(words, " "))
-	report{w: &b}.labelled(4, "before", "%s", strings.Join(words, " "))
-	report{w: &b}.line(2, "%s", strings.Repeat("x", 200))
+	prose{w: &b}.line(4, "%s", strings.Join(words, " "))
+	prose{w: &b}.labelled(4, "before", "%s", strings.Join(words, " "))
+	prose{w: &b}.line(2, "%s", strings.Repeat("x", 200))
 	lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
 	for _, l := range lines[:len(lines)-1] {
 		if n := utf8.RuneCountInString(l); n > width {
@@ -32,7 +32,7 @@ func TestAReportFitsTheScreen(t *testing.T) {
 func TestListsAreLimited(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ limit, n, want int }{{0, 7, 7}, {5, 7, 5}, {5, 3, 3}} {
-		if got := (report{limit: row.limit}).listed(row.n); got != row.want {
+		if got := (prose{limit: row.limit}).listed(row.n); got != row.want {
 			t.Errorf("limit %d: %d of %d listed, want %d", row.limit, got, row.n, row.want)
 		}
 	}

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"vpcsim/dataplane/capture"
 	"vpcsim/internal/monotonic"
+	"vpcsim/internal/report"
 	"vpcsim/internal/scenario"
 	"vpcsim/topology"
 	"vpcsim/topology/host"
@@ -20,6 +22,7 @@ import (
 type player struct {
 	*app
 	mode, scope, pcap string
+	folder            string // of --report
 	dryRun            bool
 }
 
@@ -47,6 +50,8 @@ func (a *app) run() *cobra.Command {
 func (p *player) flags(cmd *cobra.Command) {
 	modeFlags(cmd, &p.mode, &p.scope)
 	cmd.Flags().StringVar(&p.pcap, "pcap", "", "record all packets to this file (pcapng)")
+	cmd.Flags().StringVar(&p.folder, "report", "", "write a report to this folder: index.html, report.json, packets.pcapng")
+	cmd.MarkFlagsMutuallyExclusive("pcap", "report")
 	cmd.Flags().BoolVar(&p.dryRun, "dry-run", false, "only check that the scenario could be played")
 }
 
@@ -76,20 +81,38 @@ func (p *player) play(ctx context.Context, f *scenario.File, source *topology.So
 	}
 	ctx, cancel := p.within(ctx, 0)
 	defer cancel()
-	report, err := scenario.Run(ctx, f, source, scenario.Options{
+	played, err := scenario.Run(ctx, f, source, scenario.Options{
 		Mode: o.Mode, Scope: o.Scope, Recorder: o.Recorder, Executable: executable, Say: p.sayAt,
 	})
 	if o.Recorder != nil {
 		err = errors.Join(err, o.Recorder.Close())
 	}
+	if err == nil && p.folder != "" {
+		err = p.write(played)
+	}
 	if err != nil {
 		return unplayed(err)
 	}
-	return p.report(report)
+	return p.report(played)
 }
 
-// create makes the file for packets, if one is wanted: first outside, where a wrong path is told at once.
+// write writes the report's folder.
+func (p *player) write(r *scenario.Report) error {
+	if err := report.Write(p.folder, r); err != nil {
+		return fileError(err)
+	}
+	p.say("the report is %s", filepath.Join(p.folder, report.PageFile))
+	return nil
+}
+
+// create makes the file for packets, if one is wanted, and the folder of the report: first outside, where a wrong path is told at once.
 func (p *player) create() (*os.File, error) {
+	if p.folder != "" {
+		if err := os.MkdirAll(p.folder, 0o755); err != nil {
+			return nil, fileError(err)
+		}
+		p.pcap = filepath.Join(p.folder, report.PacketsFile)
+	}
 	switch p.pcap {
 	case "":
 		return nil, nil

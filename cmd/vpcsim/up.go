@@ -47,6 +47,8 @@ type readiness struct {
 type upOptions struct {
 	topo, name, mode, scope string
 	detach                  bool
+	metrics                 string // where Prometheus asks; empty for nowhere
+	metricsPublic           bool
 }
 
 func (a *app) up() *cobra.Command {
@@ -68,6 +70,8 @@ func (a *app) up() *cobra.Command {
 	f.StringVarP(&o.topo, "topo", "t", "", "topology file, - for standard input")
 	f.StringVarP(&o.name, "name", "n", "", "name of the lab (default: the topology's name, or the file's)")
 	f.BoolVarP(&o.detach, "detach", "d", false, "in the background; returns when the lab is ready")
+	f.StringVar(&o.metrics, "metrics", "", "show counters to Prometheus at HOST:PORT or unix:PATH")
+	f.BoolVar(&o.metricsPublic, "metrics-public", false, "also where other machines can ask")
 	modeFlags(cmd, &o.mode, &o.scope)
 	return cmd
 }
@@ -96,7 +100,7 @@ func (a *app) runUp(ctx context.Context, file string, o upOptions) error {
 	}
 	in, err := a.read(file)
 	if host.Confined() {
-		return a.live(ctx, in, err, options)
+		return a.live(ctx, in, err, options, o)
 	}
 	if err != nil {
 		return err
@@ -110,17 +114,28 @@ func (a *app) runUp(ctx context.Context, file string, o upOptions) error {
 		return err
 	}
 	defer lock.Close()
-	l := launch{app: a, place: p, lock: lock, in: in, record: record{Pid: os.Getpid(), PidNamespace: pidNamespace(), Started: time.Now(), File: in.name}}
+	l := launch{app: a, place: p, lock: lock, in: in, up: o, record: record{Pid: os.Getpid(), PidNamespace: pidNamespace(), Started: time.Now(), File: in.name}}
 	if err := l.record.write(lock); err != nil {
 		return errors.Join(err, p.clear(lock))
 	}
-	if o.detach {
+	if err = l.start(ctx); err != nil {
+		err = errors.Join(err, p.clear(lock))
+	}
+	return err
+}
+
+// start listens for Prometheus, if asked to, and starts the lab.
+func (l *launch) start(ctx context.Context) error {
+	err := l.listen()
+	switch {
+	case err != nil:
+	case l.up.detach:
 		err = l.background(ctx)
-	} else {
+	default:
 		err = l.foreground()
 	}
-	if err != nil {
-		err = errors.Join(err, p.clear(lock))
+	if err != nil && l.metrics != nil {
+		err = errors.Join(err, l.up.removeMetricsSocket())
 	}
 	return err
 }
@@ -146,15 +161,21 @@ func (o upOptions) labName(in *input) string {
 type launch struct {
 	*app
 	place
-	lock   *os.File
-	in     *input
-	record record
+	lock    *os.File
+	in      *input
+	up      upOptions
+	metrics *os.File // the listener of --metrics; else nil
+	asked   string   // where, for people
+	record  record
 }
 
 // options are those of the process inside; report is its end of the pipe.
 func (l *launch) options(report *os.File) host.Options {
 	o := l.in.options()
 	o.ExtraFiles = []*os.File{l.lock, report}
+	if l.metrics != nil {
+		o.ExtraFiles = append(o.ExtraFiles, l.metrics)
+	}
 	o.Env = []string{placeVariable + "=" + l.dir}
 	return o
 }
@@ -246,6 +267,9 @@ func (l *launch) built() {
 	err := l.print(d, func(w io.Writer) {
 		fmt.Fprintf(w, "lab %s is up: %s\n\n", l.name, counts(l.in.network))
 		instanceTable(w, d)
+		if l.metrics != nil {
+			fmt.Fprintf(w, "\nmetrics: %s\n", l.asked)
+		}
 		fmt.Fprintf(w, "\ntry: vpcsim shell -n %s %s\nend: vpcsim down -n %s\n", l.name, anyInstance(d), l.name)
 	})
 	if err != nil {
@@ -254,7 +278,7 @@ func (l *launch) built() {
 }
 
 // live is the lab's whole life as seen from inside. inputErr is what was wrong with the input the second time.
-func (a *app) live(ctx context.Context, in *input, inputErr error, o control.Options) error {
+func (a *app) live(ctx context.Context, in *input, inputErr error, o control.Options, up upOptions) error {
 	dir := os.Getenv(placeVariable)
 	if dir == "" {
 		return usage("up cannot run inside another lab")
@@ -263,13 +287,16 @@ func (a *app) live(ctx context.Context, in *input, inputErr error, o control.Opt
 	p := place{name: filepath.Base(dir), dir: dir}
 	unix.CloseOnExec(lockFD)
 	unix.CloseOnExec(reportFD)
+	if up.metrics != "" {
+		unix.CloseOnExec(metricsFD)
+	}
 	lock, report := os.NewFile(lockFD, "lock"), os.NewFile(reportFD, "report")
 	err := inputErr
 	if err == nil {
 		err = a.confine(host.Options{})
 	}
 	if err == nil {
-		err = a.hold(ctx, p, lock, in, o, report)
+		err = a.hold(ctx, p, lock, in, o, up, report)
 	}
 	if err != nil {
 		_ = json.NewEncoder(report).Encode(failed(err)) // nobody reads it any more if the lab was ready
@@ -278,7 +305,7 @@ func (a *app) live(ctx context.Context, in *input, inputErr error, o control.Opt
 }
 
 // hold builds the lab and holds it until a signal, or until a client asks for its end.
-func (a *app) hold(ctx context.Context, p place, lock *os.File, in *input, o control.Options, report *os.File) (err error) {
+func (a *app) hold(ctx context.Context, p place, lock *os.File, in *input, o control.Options, up upOptions, report *os.File) (err error) {
 	lab, err := control.Start(in.spec, in.topology(), o)
 	if err != nil {
 		return err
@@ -289,6 +316,11 @@ func (a *app) hold(ctx context.Context, p place, lock *os.File, in *input, o con
 		return err
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
+	stop, err := up.serveMetrics(lab)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
 	if err := json.NewEncoder(report).Encode(readiness{}); err != nil {
 		return fmt.Errorf("telling that the lab is ready: %w", err)
 	}

@@ -141,6 +141,18 @@ func (x *Index[K]) grow() {
 	}
 }
 
+// Each calls visit for every key, which must not change the index.
+func (x *Index[K]) Each(visit func(k *K, slot int32)) {
+	for i := range x.buckets {
+		b := &x.buckets[i]
+		for j := range width {
+			if b.meta.used(j) {
+				visit(&b.key[j], b.slot[j])
+			}
+		}
+	}
+}
+
 // Remove takes k, whose hash is h, out and tells whether it was there.
 func (x *Index[K]) Remove(k *K, h uint64) bool {
 	found, i := x.find(k, h)

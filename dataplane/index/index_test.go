@@ -1,6 +1,7 @@
 package index
 
 import (
+	"maps"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -37,6 +38,11 @@ func checkIndex(t *testing.T, ops []byte, hash func(*key16) uint64) {
 		if slot, ok := x.Find(&k, hash(&k)); !ok || slot != want {
 			t.Errorf("at the end: found slot %d %v, want %d", slot, ok, want)
 		}
+	}
+	visited := map[key16]int32{}
+	x.Each(func(k *key16, slot int32) { visited[*k] = slot })
+	if !maps.Equal(visited, gold) {
+		t.Errorf("at the end: visited %v, want %v", visited, gold)
 	}
 }
 

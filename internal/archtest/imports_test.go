@@ -70,10 +70,12 @@ var graph = []rule{
 		},
 		"the one writer: it alone changes a running lab",
 	},
+	{"internal/metrics", []string{"dataplane/drop", "internal/control", "nat"}, "shows what a lab counts to Prometheus, and counts nothing"},
 	{
 		"internal/scenario", []string{"dataplane", "dataplane/capture", "dataplane/conntrack", "dataplane/drop", "internal/control", "internal/monotonic", "internal/workload", "topology"},
 		"plays a timeline through control, and judges what both ends saw",
 	},
+	{"internal/report", []string{"internal/control", "internal/scenario", "internal/workload"}, "draws what a run found; text and pictures out"},
 	{"internal/prober", nil, "a program with sockets, too"},
 	{"internal/survey", []string{"internal/control", "internal/probe", "internal/prober"}, "a client of a lab: what packets say against what traces say"},
 	{"internal/packettest", []string{"dataplane/packet", "dataplane/port"}, "watches a router under test at its ports; must not know the router"},
@@ -84,7 +86,7 @@ var graph = []rule{
 	{
 		"cmd/vpcsim", []string{
 			"dataplane", "dataplane/capture", "dataplane/flowlog", "dataplane/port",
-			"internal/control", "internal/monotonic", "internal/probe", "internal/prober", "internal/scenario", "internal/survey", "internal/whatif",
+			"internal/control", "internal/metrics", "internal/monotonic", "internal/probe", "internal/prober", "internal/report", "internal/scenario", "internal/survey", "internal/whatif",
 			"internal/workload", "topology", "topology/awsimport", "topology/host",
 		},
 		"flags in, text out",
@@ -105,7 +107,10 @@ var modules = []users{
 	{"github.com/spf13/cobra", []string{"cmd/vpcsim"}, "the command line ends at cmd"},
 	{"github.com/spf13/pflag", []string{"cmd/vpcsim"}, "the command line ends at cmd"},
 	{"github.com/creack/pty", []string{"cmd/vpcsim"}, "terminals end at cmd"},
+	{"github.com/gdamore/tcell/v2", []string{"cmd/vpcsim"}, "terminals end at cmd"},
 	{"golang.org/x/term", []string{"cmd/vpcsim"}, "terminals end at cmd"},
+	{"github.com/prometheus/client_golang", []string{"internal/metrics"}, "names and formats of metrics; what is counted knows nothing of it"},
+	{"github.com/prometheus/client_model", nil, "what a scrape is made of, for tests"},
 	{"go.yaml.in/yaml/v3", []string{"topology", "cmd/vpcsim"}, "one decoder for all files, and -o yaml"},
 	{
 		"golang.org/x/sys", []string{"cmd/vpcsim", "dataplane/port/tap", "endpoint/metadata", "endpoint/s3", "internal/control", "internal/monotonic", "internal/prober", "internal/workload", "topology/host"},

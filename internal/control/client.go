@@ -51,6 +51,12 @@ func (c Client) Usage(ctx context.Context) (*Usage, error) {
 	return call[Usage](ctx, c, request{Verb: verbUsage})
 }
 
+// Top returns all that was counted, and what is busiest now. Flows are metered for some seconds from then on: who asks again
+// meanwhile finds their rates.
+func (c Client) Top(ctx context.Context) (*Top, error) {
+	return call[Top](ctx, c, request{Verb: verbTop})
+}
+
 // Change makes a change, or with dryRun only checks that it could be made.
 func (c Client) Change(ctx context.Context, change Change, dryRun bool) (*ChangeResult, error) {
 	return call[ChangeResult](ctx, c, request{Verb: verbChange, Change: &change, DryRun: dryRun})

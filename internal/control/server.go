@@ -48,6 +48,7 @@ const (
 	verbFlows    = "flows"    // the flow table: Flows
 	verbDrops    = "drops"    // the counters: Counters
 	verbUsage    = "usage"    // all counters: Usage
+	verbTop      = "top"      // the same, and the busiest flows: Top
 	verbChange   = "change"   // make a change, or only check it: ChangeResult
 	verbTrace    = "trace"    // answer a probe: probe.Answer
 	verbAccess   = "access"   // judge a request to S3: AccessAnswer
@@ -210,6 +211,8 @@ func (s *Server) answer(c *session, q request) error {
 		return c.send(s.lab.counters())
 	case verbUsage:
 		return c.send(s.lab.Usage())
+	case verbTop:
+		return c.send(s.lab.top())
 	case verbChange:
 		if q.Change == nil {
 			return errors.New("change: nothing to change")

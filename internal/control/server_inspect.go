@@ -77,6 +77,7 @@ type Counters struct {
 	Drops      []DropView `json:"Drops"`      // the most frequent reason first
 
 	PacketsResumed uint64 `json:"PacketsResumed,omitempty"` // fragments that waited and went on, which are among the drops no more
+	BytesResumed   uint64 `json:"BytesResumed,omitempty"`
 }
 
 // DropView counts the packets that were dropped for one reason.
@@ -96,7 +97,7 @@ func (l *Lab) counters() *Counters {
 func counters(c *dataplane.Counters) Counters {
 	return Counters{
 		PacketsIn: c.PacketsIn, BytesIn: c.BytesIn, PacketsOut: c.PacketsOut, BytesOut: c.BytesOut, Resets: c.Resets, ICMPErrors: c.ICMPErrors,
-		Drops: dropViews(c), PacketsResumed: c.Resumed,
+		Drops: dropViews(c), PacketsResumed: c.Resumed, BytesResumed: c.ResumedBytes,
 	}
 }
 

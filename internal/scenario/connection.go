@@ -44,6 +44,7 @@ type connection struct {
 	pathBefore, pathAfter     string
 	sourceBefore, sourceAfter string
 	cut                       *control.Event // the router's own word that it cut the connection
+	past                      past           // guarded by mu
 }
 
 // stalled is the word for a client whose own timer ran out while the kernel reported nothing.
@@ -53,6 +54,9 @@ const stalled = "stalled"
 func (c *connection) fold(e workload.Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.isClient() {
+		c.past.note(e)
+	}
 	switch e.Event {
 	case workload.Connected:
 		c.local, _ = netip.ParseAddrPort(e.Local)

@@ -18,6 +18,7 @@ type Report struct {
 	Events       []control.Event `json:"events"`
 	Connections  []Connection    `json:"connections"`
 	Expectations []Expectation   `json:"expectations"`
+	Record       *Record         `json:"-"`
 }
 
 // Connection is what became of one client's connection.

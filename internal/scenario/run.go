@@ -14,6 +14,7 @@ import (
 	"vpcsim/dataplane"
 	"vpcsim/dataplane/capture"
 	"vpcsim/internal/control"
+	"vpcsim/internal/monotonic"
 	"vpcsim/internal/workload"
 	"vpcsim/topology"
 )
@@ -41,15 +42,17 @@ const (
 
 // run is one run of a scenario.
 type run struct {
-	file  *File
-	o     Options
-	lab   *control.Lab
-	began time.Time
-	conns map[string]*connection
-	order []string // of starting
-	last  int64    // monotonic time of the last change
-	extra []Expectation
-	group sync.WaitGroup // one goroutine for each workload, ending with it
+	file    *File
+	o       Options
+	lab     *control.Lab
+	began   time.Time
+	origin  int64 // began, by the monotonic clock
+	commits []Commit
+	conns   map[string]*connection
+	order   []string // of starting
+	last    int64    // monotonic time of the last change
+	extra   []Expectation
+	group   sync.WaitGroup // one goroutine for each workload, ending with it
 }
 
 // Run plays the scenario in the calling process, which must be allowed to make network namespaces, and returns what it
@@ -61,7 +64,7 @@ func Run(ctx context.Context, f *File, src *topology.Source, o Options) (*Report
 	if o.Say == nil {
 		o.Say = func(time.Duration, string) {}
 	}
-	r := &run{file: f, o: o, began: time.Now(), conns: map[string]*connection{}}
+	r := &run{file: f, o: o, began: time.Now(), origin: monotonic.Now(), commits: []Commit{}, conns: map[string]*connection{}}
 	lab, err := control.Start(&f.Topology, src.Under("topology"), control.Options{Mode: o.Mode, Scope: o.Scope, Recorder: o.Recorder})
 	if err != nil {
 		return nil, err
@@ -174,6 +177,7 @@ func (r *run) change(c control.Change) error {
 			r.assign(before, e)
 		}
 	}
+	r.commits = append(r.commits, Commit{r.since(done.At), c.Action(), done.ID, cut})
 	r.say("%s committed: the router cut %d connections", c.Action(), cut)
 	return nil
 }
@@ -356,6 +360,7 @@ func (r *run) finish(ctx context.Context) *Report {
 	for _, e := range report.Expectations {
 		report.Passed = report.Passed && e.Passed
 	}
+	report.Record = r.record()
 	return report
 }
 

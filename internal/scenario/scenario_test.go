@@ -36,6 +36,7 @@ func play(t *testing.T, name string, mode dataplane.Mode, scope control.Scope) *
 	if !r.Passed {
 		t.Error("\n" + r.Summary())
 	}
+	checkRecord(t, r)
 	return r
 }
 
