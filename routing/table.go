@@ -2,209 +2,149 @@ package routing
 
 import (
 	"encoding/binary"
-	"fmt"
+	"iter"
+	"math/bits"
 	"net/netip"
-	"slices"
+	"unsafe"
 )
 
-// Table maps addresses to the value of their longest matching prefix. It is immutable; the zero value is empty.
+// Answer is the outcome of a lookup: 0 if no prefix matches, else the number of a value of the table that was asked.
+type Answer uint32
+
+// Table maps addresses to the value of their longest matching prefix. It is immutable; the zero value is empty, but only
+// Lookup, LookupBatch4, LookupBatch6, Match, Explain and the listings take it: the others are for tables that Build returned.
 //
-// Model: the prefixes cut the address space into intervals, each with one answer. The table holds the sorted interval
-// starts and, beside each, its answer; a lookup is a binary search. VPC tables have tens of entries, rarely a thousand, so
-// the starts of a table fit a few cache lines.
-type Table[V any] struct {
-	starts4  []uint32
-	answers4 []answer[V]
-	starts6  []address6
-	answers6 []answer[V]
-	routes   []Entry[V]
+// Single IPv4 lookups walk a bitmap root (root4), whatever the table's size; batches of them go by what suits the size (batch4).
+// IPv6 lookups search a tree of intervals (tree6).
+type Table[V comparable] struct {
+	// Of the bitmap root, what one lookup needs: flat, because each step into an inner struct counts against the
+	// compiler's budget for inlining, which Lookup4 uses up.
+	nodes  []uint64
+	leaves unsafe.Pointer
+	size   int    // bytes of a leaf
+	mask   Answer // of the four bytes read for a leaf, those that are its own
+	blocks Answer // leaves from here on are blocks
+	values []V    // by Answer; 0 is the zero value
+
+	root4
+	batch4
+	tree6
+	routes []Entry[V] // in order, one for each prefix
+	lost   []Entry[V] // those that another route to the same prefix beats, in the same order
+	pages  [1 << 11]uint32
 }
 
-// answer is what holds for one interval; not ok where no prefix matches.
-type answer[V any] struct {
-	value V
-	ok    bool
+// Value returns the value that an answer of this table stands for, and false if that is none.
+func (t *Table[V]) Value(a Answer) (v V, ok bool) { return t.values[a], a != 0 }
+
+// Answer4 looks an IPv4 address up, its first byte the highest: 10.0.0.1 is 0x0a000001. The compiler inlines it.
+//
+// The leaf is read as four bytes even where it has two. It lies in the array that leaves points to, and at least two bytes
+// follow the last: a node's high half is the number of its last leaf, its low half has a bit for each leaf but the first, and
+// newRoot4 made both from the same run of leaves.
+func (t *Table[V]) Answer4(a uint32) (i Answer) {
+	i = Answer(t.pages[a>>21] + a>>13)
+	for k := a >> 8; ; k = a {
+		n := t.nodes[i]
+		i = *(*Answer)(unsafe.Add(t.leaves, (int(n>>32)-bits.OnesCount32(uint32(n)>>(k&31)))*t.size)) & t.mask
+		if i < t.blocks {
+			return
+		}
+		i = i<<3 | Answer(a>>5&7)
+	}
 }
 
-// Entry is one winning route of a table.
-type Entry[V any] struct {
-	Prefix netip.Prefix
-	Origin Origin
-	Value  V
+// Lookup4 looks an IPv4 address up, its first byte the highest: 10.0.0.1 is 0x0a000001. The compiler inlines it; it is Answer4
+// and Value written out, because together they would exceed its budget.
+func (t *Table[V]) Lookup4(a uint32) (v V, ok bool) {
+	i, k := Answer(t.pages[a>>21]+a>>13), a>>8
+	for {
+		n := t.nodes[i]
+		i = *(*Answer)(unsafe.Add(t.leaves, (int(n>>32)-bits.OnesCount32(uint32(n)>>(k&31)))*t.size)) & t.mask
+		if i < t.blocks {
+			return t.values[i], i != 0
+		}
+		i, k = i<<3|Answer(a>>5&7), a
+	}
 }
+
+// Answer6 looks an IPv6 address up, given as its two halves.
+func (t *Table[V]) Answer6(hi, lo uint64) Answer { return t.tree6.answer(hi, lo) }
+
+// Lookup6 looks an IPv6 address up, given as its two halves.
+func (t *Table[V]) Lookup6(hi, lo uint64) (v V, ok bool) { return t.Value(t.tree6.answer(hi, lo)) }
 
 // Lookup returns the value of the longest prefix that contains a, and false if there is none. IPv4-mapped IPv6 addresses
 // are IPv6 addresses here, as on the wire. It does not allocate.
 func (t *Table[V]) Lookup(a netip.Addr) (v V, ok bool) {
-	if a.Is4() {
+	switch {
+	case t.values == nil:
+	case a.Is4():
 		b := a.As4()
-		if i, ok := find(t.starts4, binary.BigEndian.Uint32(b[:])); ok {
-			return t.answers4[i].value, t.answers4[i].ok
-		}
-	} else if a.Is6() {
-		if i, ok := find6(t.starts6, to6(a)); ok {
-			return t.answers6[i].value, t.answers6[i].ok
-		}
+		return t.Lookup4(binary.BigEndian.Uint32(b[:]))
+	case a.Is6():
+		b := a.As16()
+		return t.Lookup6(binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:]))
 	}
 	return v, false
 }
 
-// LookupBatch looks every address up; values[i] and found[i] answer addrs[i]. The three slices have equal lengths.
-func (t *Table[V]) LookupBatch(addrs []netip.Addr, values []V, found []bool) {
-	for i, a := range addrs {
-		values[i], found[i] = t.Lookup(a)
+// LookupBatch4 looks every address up; answers[i] is for addrs[i]. It panics if answers is the shorter slice, and leaves alone
+// what it has more. Batches of 64 to 256 are fastest.
+func (t *Table[V]) LookupBatch4(addrs []uint32, answers []Answer) {
+	answers = answers[:len(addrs)]
+	if t.values == nil {
+		clear(answers)
+		return
 	}
+	done, blocks := t.batch4.lookup(addrs, answers)
+	for i, a := range addrs[done:] {
+		answers[done+i] = t.Answer4(a)
+	}
+	if blocks {
+		for i, x := range answers[:done] {
+			if x >= t.blocks {
+				answers[i] = t.Answer4(addrs[i])
+			}
+		}
+	}
+}
+
+// LookupBatch6 looks every address up; answers[i] is for addrs[i]. It panics if answers is the shorter slice, and leaves alone
+// what it has more.
+func (t *Table[V]) LookupBatch6(addrs []Address6, answers []Answer) {
+	t.tree6.lookup(addrs, answers[:len(addrs)])
+}
+
+// Match returns the route whose value Lookup returns, and false if there is none. It is for explanations, and slower.
+func (t *Table[V]) Match(a netip.Addr) (Entry[V], bool) {
+	for bits := a.BitLen(); bits >= 0; bits-- {
+		if e := routesTo(t.routes, a, bits); len(e) > 0 {
+			return e[0], true
+		}
+	}
+	return Entry[V]{}, false
 }
 
 // Entries returns the routes that can win, in the order of their prefixes. The caller must not change it.
 func (t *Table[V]) Entries() []Entry[V] { return t.routes }
 
-// find returns the last interval that starts at or before a, and false if there are no intervals. The first one starts at 0
-// whenever there is any, so the search always ends inside. It has no branch on the data: which half it takes is as good
-// as random, and a wrong guess of the processor costs more than the whole step.
-func find(starts []uint32, a uint32) (at int, ok bool) {
-	n := len(starts)
-	for n > 1 { // invariant: starts[at] <= a, and the result is in [at, at+n)
-		half := n >> 1
-		below := int64(uint64(starts[at+half])-uint64(a)-1) >> 63 // -1 if that start is <= a, else 0
-		at += half & int(below)
-		n -= half
-	}
-	return at, n == 1
-}
-
-func find6(starts []address6, a address6) (at int, ok bool) {
-	n := len(starts)
-	for n > 1 {
-		half := n / 2
-		if !a.less(starts[at+half]) {
-			at += half
-		}
-		n -= half
-	}
-	return at, n == 1
-}
-
-type address6 struct{ hi, lo uint64 }
-
-func to6(a netip.Addr) address6 {
-	b := a.As16()
-	return address6{binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])}
-}
-
-// next returns the address after a; after the last one comes the zero address.
-func (a address6) next() address6 {
-	a.lo++
-	if a.lo == 0 {
-		a.hi++
-	}
-	return a
-}
-
-func (a address6) less(b address6) bool { return a.hi < b.hi || a.hi == b.hi && a.lo < b.lo }
-
-// Builder collects routes. The zero value is ready to use; it is for one goroutine.
-type Builder[V any] struct {
-	routes []Entry[V]
-	err    error
-}
-
-// Add adds a route. Bits of p beyond its length are ignored, as CreateRoute does (aws-semantics 1.5). Of several routes to
-// one prefix the one with the lowest origin wins and, among equals, the one added first: AWS picks between two prefix
-// lists at random and then sticks to it; we are deterministic (aws-semantics 1.4). An invalid prefix fails Build.
-func (b *Builder[V]) Add(p netip.Prefix, o Origin, v V) {
-	if !p.IsValid() {
-		b.err = fmt.Errorf("routing: invalid prefix in route to %v", v)
-		return
-	}
-	b.routes = append(b.routes, Entry[V]{p.Masked(), o, v})
-}
-
-// Build returns the table of all routes added so far.
-func (b *Builder[V]) Build() (*Table[V], error) {
-	if b.err != nil {
-		return nil, b.err
-	}
-	routes := slices.Clone(b.routes)
-	slices.SortStableFunc(routes, func(x, y Entry[V]) int {
-		if c := x.Prefix.Addr().Compare(y.Prefix.Addr()); c != 0 { // IPv4 sorts before IPv6
-			return c
-		}
-		if c := x.Prefix.Bits() - y.Prefix.Bits(); c != 0 { // the containing prefix first
-			return c
-		}
-		return int(x.Origin) - int(y.Origin)
-	})
-	routes = slices.CompactFunc(routes, func(x, y Entry[V]) bool { return x.Prefix == y.Prefix })
-
-	t := &Table[V]{routes: routes}
-	split := slices.IndexFunc(routes, func(e Entry[V]) bool { return e.Prefix.Addr().Is6() })
-	if split < 0 {
-		split = len(routes)
-	}
-	t.starts4, t.answers4 = flatten(routes[:split], first4, last4, func(a uint32) uint32 { return a + 1 })
-	t.starts6, t.answers6 = flatten(routes[split:], first6, last6, address6.next)
-	return t, nil
-}
-
-// flatten cuts the address space into intervals. The routes are in order, so prefixes nest: one begins at its first address, and
-// at the address after its last one the answer is again that of the prefix around it. next of the last address there is
-// is the zero address, where nothing can begin again.
-func flatten[A comparable, V any](routes []Entry[V], first, last func(netip.Prefix) A, next func(A) A) (starts []A, answers []answer[V]) {
-	var zero A
-	if len(routes) == 0 {
-		return nil, nil
-	}
-	begin := func(at A, with answer[V]) {
-		if n := len(starts); n > 0 && starts[n-1] == at {
-			answers[n-1] = with // the prefix that ends here and the one that begins here meet
-			return
-		}
-		starts, answers = append(starts, at), append(answers, with)
-	}
-	begin(zero, answer[V]{})
-	var open []Entry[V] // the prefixes around the current place, outermost first
-	shut := func() {
-		inner := open[len(open)-1]
-		open = open[:len(open)-1]
-		at := next(last(inner.Prefix))
-		switch {
-		case at == zero:
-		case len(open) == 0:
-			begin(at, answer[V]{})
-		default:
-			begin(at, answer[V]{open[len(open)-1].Value, true})
+// All visits the prefixes and their values, in order: IPv4 first, a prefix before those inside it.
+func (t *Table[V]) All() iter.Seq2[netip.Prefix, V] {
+	return func(yield func(netip.Prefix, V) bool) {
+		for _, e := range t.routes {
+			if !yield(e.Prefix, e.Value) {
+				return
+			}
 		}
 	}
-	for _, r := range routes {
-		for len(open) > 0 && !open[len(open)-1].Prefix.Contains(r.Prefix.Addr()) {
-			shut()
-		}
-		begin(first(r.Prefix), answer[V]{r.Value, true})
-		open = append(open, r)
-	}
-	for len(open) > 0 {
-		shut()
-	}
-	return starts, answers
 }
 
-func first4(p netip.Prefix) uint32 {
-	b := p.Addr().As4()
-	return binary.BigEndian.Uint32(b[:])
+// Memory returns the bytes that lookups may touch: the structures of both families, without the values and without the routes kept
+// for Match and Explain.
+func (t *Table[V]) Memory() int {
+	return int(unsafe.Sizeof(t.pages)) + bytesOf(t.nodes) + t.leafBytes + t.batch4.bytes() + t.tree6.bytes()
 }
 
-func last4(p netip.Prefix) uint32 { return first4(p) | uint32(uint64(1)<<(32-p.Bits())-1) }
-
-func first6(p netip.Prefix) address6 { return to6(p.Addr()) }
-
-func last6(p netip.Prefix) address6 {
-	a := first6(p)
-	if p.Bits() < 64 {
-		a.hi |= ^uint64(0) >> p.Bits()
-		a.lo = ^uint64(0)
-	} else if p.Bits() < 128 {
-		a.lo |= ^uint64(0) >> (p.Bits() - 64)
-	}
-	return a
-}
+// Structure names what batches of lookups go by in each family, for benchmarks.
+func (t *Table[V]) Structure() (v4, v6 string) { return t.batch4.way.String(), t.tree6.name() }

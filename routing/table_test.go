@@ -4,39 +4,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"testing"
-
-	"github.com/stretchr/testify/require"
 )
-
-// gold is the slow obvious model: look at every route, prefer the longer prefix, then the lower origin, then the earlier.
-type gold []Entry[int]
-
-func (g gold) lookup(a netip.Addr) (int, bool) {
-	best := -1
-	for i, e := range g {
-		if !e.Prefix.Masked().Contains(a) {
-			continue
-		}
-		if best < 0 || e.Prefix.Bits() > g[best].Prefix.Bits() ||
-			e.Prefix.Bits() == g[best].Prefix.Bits() && e.Origin < g[best].Origin {
-			best = i
-		}
-	}
-	if best < 0 {
-		return 0, false
-	}
-	return g[best].Value, true
-}
-
-func build(t testing.TB, g gold) *Table[int] {
-	var b Builder[int]
-	for _, e := range g {
-		b.Add(e.Prefix, e.Origin, e.Value)
-	}
-	table, err := b.Build()
-	require.NoError(t, err)
-	return table
-}
 
 func agree(t *testing.T, g gold, table *Table[int], a netip.Addr) {
 	t.Helper()
@@ -45,29 +13,6 @@ func agree(t *testing.T, g gold, table *Table[int], a netip.Addr) {
 	if got != want || gotOK != wantOK {
 		t.Fatalf("%s: got %d %v, want %d %v\nroutes: %v", a, got, gotOK, want, wantOK, g)
 	}
-}
-
-// edges returns the addresses at which an answer can change: both ends of every prefix, and their neighbours.
-func edges(g gold) (all []netip.Addr) {
-	for _, e := range g {
-		first := e.Prefix.Masked().Addr()
-		last := lastAddr(e.Prefix)
-		for _, a := range []netip.Addr{first, first.Prev(), last, last.Next()} {
-			if a.IsValid() {
-				all = append(all, a)
-			}
-		}
-	}
-	return all
-}
-
-func lastAddr(p netip.Prefix) netip.Addr {
-	b := p.Masked().Addr().AsSlice()
-	for i := p.Bits(); i < len(b)*8; i++ {
-		b[i/8] |= 0x80 >> (i % 8)
-	}
-	a, _ := netip.AddrFromSlice(b)
-	return a
 }
 
 func TestSelection(t *testing.T) {
@@ -117,10 +62,7 @@ func TestSelection(t *testing.T) {
 func TestAgainstGold(t *testing.T) {
 	for seed := range uint64(300) {
 		rng := rand.New(rand.NewPCG(seed, 7))
-		var g gold
-		for i := range rng.IntN(60) {
-			g = append(g, Entry[int]{randomPrefix(rng), Origin(rng.IntN(4)), i + 1})
-		}
+		g := randomRoutes(rng, rng.IntN(60))
 		table := build(t, g)
 		for _, a := range edges(g) {
 			agree(t, g, table, a)
@@ -129,22 +71,6 @@ func TestAgainstGold(t *testing.T) {
 			agree(t, g, table, randomPrefix(rng).Addr())
 		}
 	}
-}
-
-// randomPrefix draws from few distinct bits, so that prefixes nest and collide often.
-func randomPrefix(rng *rand.Rand) netip.Prefix {
-	if rng.IntN(3) == 0 {
-		var b [16]byte
-		for i := range b {
-			b[i] = byte(rng.IntN(2) * 0xff)
-		}
-		return netip.PrefixFrom(netip.AddrFrom16(b), rng.IntN(129))
-	}
-	var b [4]byte
-	for i := range b {
-		b[i] = []byte{0, 1, 0x80, 0xff}[rng.IntN(4)]
-	}
-	return netip.PrefixFrom(netip.AddrFrom4(b), rng.IntN(33))
 }
 
 func FuzzLookup(f *testing.F) {
@@ -164,19 +90,6 @@ func FuzzLookup(f *testing.F) {
 	})
 }
 
-func TestBatchAnswersLikeSingleLookups(t *testing.T) {
-	g := gold{{netip.MustParsePrefix("10.0.0.0/8"), Static, 1}, {netip.MustParsePrefix("10.1.0.0/16"), Static, 2}}
-	table := build(t, g)
-	addrs := edges(g)
-	values, found := make([]int, len(addrs)), make([]bool, len(addrs))
-	table.LookupBatch(addrs, values, found)
-	for i, a := range addrs {
-		if v, ok := table.Lookup(a); v != values[i] || ok != found[i] {
-			t.Errorf("%s: batch says %d %v, single %d %v", a, values[i], found[i], v, ok)
-		}
-	}
-}
-
 func TestInvalidPrefixFailsBuild(t *testing.T) {
 	var b Builder[int]
 	b.Add(netip.Prefix{}, Static, 1)
@@ -190,31 +103,5 @@ func TestLookupDoesNotAllocate(t *testing.T) {
 	a := netip.MustParseAddr("10.0.0.9")
 	if n := testing.AllocsPerRun(100, func() { table.Lookup(a) }); n != 0 {
 		t.Errorf("%v allocations", n)
-	}
-}
-
-// BenchmarkLookup draws its addresses at random over the table's own prefixes: one fixed address would only measure
-// the branch predictor.
-func BenchmarkLookup(b *testing.B) {
-	rng := rand.New(rand.NewPCG(1, 1))
-	var g gold
-	for i := range 32 {
-		var p [4]byte
-		for j := range p {
-			p[j] = byte(rng.Uint32())
-		}
-		g = append(g, Entry[int]{netip.PrefixFrom(netip.AddrFrom4(p), 8+rng.IntN(17)), Static, i})
-	}
-	g = append(g, Entry[int]{netip.MustParsePrefix("0.0.0.0/0"), Static, 99})
-	table := build(b, g)
-	keys := make([]netip.Addr, 1<<16)
-	for i := range keys {
-		e := g[rng.IntN(len(g))].Prefix.Masked().Addr().As4()
-		e[3] = byte(rng.Uint32())
-		keys[i] = netip.AddrFrom4(e)
-	}
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		table.Lookup(keys[i&(len(keys)-1)])
 	}
 }
