@@ -212,12 +212,14 @@ func TestDependenciesAreExplained(t *testing.T) {
 	}
 }
 
-// requirements returns the modules that go.mod requires.
+// requirements returns the modules that go.mod requires, and those that the peers' does.
 func requirements(t *testing.T) (modules []string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, "go.mod"))
 	require.NoError(t, err)
-	for _, m := range regexp.MustCompile(`(?m)^(?:require )?\s*([a-z0-9.-]+\.[a-z]+/\S+|[a-z0-9.-]+/\S+) v`).FindAllStringSubmatch(string(text), -1) {
+	peers, err := os.ReadFile(filepath.Join(root, "bench/compare/go.mod"))
+	require.NoError(t, err)
+	for _, m := range regexp.MustCompile(`(?m)^(?:require )?\s*([a-z0-9.-]+\.[a-z]+/\S+|[a-z0-9.-]+/\S+) v`).FindAllStringSubmatch(string(text)+string(peers), -1) {
 		modules = append(modules, m[1])
 	}
 	require.NotEmpty(t, modules)

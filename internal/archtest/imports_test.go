@@ -82,11 +82,13 @@ var graph = []rule{
 	{"internal/packettest", []string{"dataplane/packet", "dataplane/port"}, "watches a router under test at its ports; must not know the router"},
 	{"internal/natdiff", nil, "tests only, of our NAT gateway against the kernel's"},
 	{"internal/tracediff", nil, "tests only, of what traces say against what the router does"},
+	{"bench", []string{"routing"}, "measures lookups, and has a model of its own to check them by"},
+	{"bench/compare", []string{"bench"}, "a module of its own, so that only who compares needs the peers"},
 	{"internal/nstest", []string{"dataplane/port", "topology/host"}, "confines a test binary; for tests only"},
 	{"internal/interop", nil, "tests only: programs that know nothing of us, in real labs"},
 	{
 		"cmd/vpcsim", []string{
-			"dataplane", "dataplane/capture", "dataplane/flowlog", "dataplane/port",
+			"bench", "dataplane", "dataplane/capture", "dataplane/flowlog", "dataplane/port",
 			"internal/control", "internal/metrics", "internal/monotonic", "internal/probe", "internal/prober", "internal/report", "internal/scenario", "internal/survey", "internal/whatif",
 			"internal/workload", "topology", "topology/awsimport", "topology/host",
 		},
@@ -103,7 +105,13 @@ type users struct {
 
 var modules = []users{
 	{"github.com/vishvananda/netlink", []string{"topology/host"}, "whoever talks netlink changes the machine"},
-	{"github.com/google/gopacket", nil, "the slow obvious model in tests; per packet it costs ten times our decoder"},
+	{"github.com/google/gopacket", []string{"bench"}, "reads captures for their addresses; else the slow obvious model in tests: per packet it costs ten times our decoder"},
+	{"github.com/osrg/gobgp/v4", []string{"bench"}, "reads dumps of routing tables, before anything is measured"},
+	{"github.com/gaissmai/bart", []string{"bench/compare"}, "a peer"},
+	{"github.com/infobloxopen/go-trees", []string{"bench/compare"}, "a peer"},
+	{"github.com/k-sone/critbitgo", []string{"bench/compare"}, "a peer"},
+	{"github.com/yl2chen/cidranger", []string{"bench/compare"}, "a peer"},
+	{"golang.zx2c4.com/wireguard", []string{"bench/compare"}, "a peer"},
 	{"github.com/rclone/gofakes3", []string{"endpoint/s3"}, "the S3 protocol, and nobody else's business"},
 	{"github.com/spf13/cobra", []string{"cmd/vpcsim"}, "the command line ends at cmd"},
 	{"github.com/spf13/pflag", []string{"cmd/vpcsim"}, "the command line ends at cmd"},
@@ -114,7 +122,7 @@ var modules = []users{
 	{"github.com/prometheus/client_model", nil, "what a scrape is made of, for tests"},
 	{"go.yaml.in/yaml/v3", []string{"topology", "cmd/vpcsim"}, "one decoder for all files, and -o yaml"},
 	{
-		"golang.org/x/sys", []string{"cmd/vpcsim", "dataplane/port/tap", "endpoint/metadata", "endpoint/s3", "internal/control", "internal/monotonic", "internal/prober", "internal/workload", "routing", "topology/host"},
+		"golang.org/x/sys", []string{"bench", "bench/compare", "cmd/vpcsim", "dataplane/port/tap", "endpoint/metadata", "endpoint/s3", "internal/control", "internal/monotonic", "internal/prober", "internal/workload", "routing", "topology/host"},
 		"system calls, where there is a kernel to call; for routing, what the processor can",
 	},
 	{"golang.org/x/net", []string{"endpoint/dns"}, "DNS messages; in tests also ICMP from a program's side, ours being in dataplane/packet"},

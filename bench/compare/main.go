@@ -1,0 +1,72 @@
+// Command compare measures route lookup beside its peers: libraries in Go and, built with -tags dpdk, DPDK's tables in C.
+// vpcsim bench lookup --peers builds and runs it: it reads a bench.Plan from standard input, as JSON, tells its progress on
+// standard error in lines of JSON, and writes a bench.Report to standard output.
+//
+// It is a module of its own, so that nobody who uses or builds vpcsim needs the peers. All contenders are in this one process: in
+// processes of their own they could not take turns.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+
+	"golang.org/x/sys/unix"
+
+	"vpcsim/bench"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	out, err := report()
+	if err != nil {
+		return err
+	}
+	plan, err := planFrom(os.Stdin)
+	if err != nil {
+		return err
+	}
+	progress := json.NewEncoder(os.Stderr)
+	makers, err := dpdk()
+	if err != nil {
+		return err
+	}
+	makers = append(append([]bench.Maker{bench.Ours()}, libraries()...), makers...)
+	result, err := bench.Run(ctx, plan, makers, func(p bench.Progress) {
+		_ = progress.Encode(p) // whoever does not listen misses nothing that counts
+	})
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(out).Encode(result)
+}
+
+func planFrom(in io.Reader) (plan bench.Plan, err error) {
+	if err = json.NewDecoder(in).Decode(&plan); err != nil {
+		err = fmt.Errorf("the plan, on standard input: %w", err)
+	}
+	return plan, err
+}
+
+// report is standard output as it was. From here on, what libraries print there goes to standard error: the report must stay whole.
+func report() (*os.File, error) {
+	fd, err := unix.Dup(int(os.Stdout.Fd()))
+	if err == nil {
+		err = unix.Dup2(int(os.Stderr.Fd()), int(os.Stdout.Fd()))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("keep standard output: %w", err)
+	}
+	return os.NewFile(uintptr(fd), "report"), nil
+}

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"vpcsim/bench"
+)
+
+// lookupFlags are what a run is made of that a plan is not.
+type lookupFlags struct {
+	quick, peers bool
+	csv, plot    string // files
+	source       string // the tree that the peers are built from
+}
+
+// lookupHelp is what vpcsim bench lookup --help says first.
+const lookupHelp = `Measures longest-prefix match. Every contender's answers to every key are first checked against a slow obvious model; then the
+contenders take turns, in an order that rotates, and the medians of their rounds are told, with their spread.
+
+Tables:  %s, all generated;
+         --table reads a file of prefixes, or an MRT dump of RouteViews or RIPE RIS, either of them also .gz
+Keys:    in-table, uniform, zipf, trace:FILE (the destinations of a pcap or pcapng file), fixed (one address: a trap)
+
+--peers measures libraries in Go and, where libdpdk-dev is installed, DPDK's tables in the same process and the same rounds; it needs
+this program's source tree and Go. The exit code is 1 if an answer was wrong or, with --targets, a target was missed.`
+
+const lookupExample = `  vpcsim bench lookup --quick
+  vpcsim bench lookup --tables vpc-30,bgp4 --keys in-table,uniform --peers --plot lookup.svg
+  vpcsim bench lookup --peers --targets
+  vpcsim bench lookup --table rib.20260822.0000.gz --cores 1,2`
+
+func (a *app) benchLookup() *cobra.Command {
+	plan, f := bench.DefaultPlan(), lookupFlags{}
+	cmd := &cobra.Command{
+		Use: "lookup", Short: "route lookup: how fast, how big, how quickly built", Args: cobra.NoArgs,
+		Long: fmt.Sprintf(lookupHelp, strings.Join(bench.TableNames(), " ")), Example: lookupExample,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if len(plan.Files) > 0 && !cmd.Flags().Changed("tables") {
+				plan.Tables = nil
+			}
+			if f.quick {
+				hasten(cmd, &plan)
+			}
+			return a.measureLookup(cmd.Context(), plan, f)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringSliceVar(&plan.Tables, "tables", plan.Tables, "tables by name")
+	flags.StringSliceVar(&plan.Files, "table", nil, "a table from a file, in place of those by name")
+	flags.StringSliceVar(&plan.Keys, "keys", plan.Keys, "key sets")
+	flags.IntSliceVar(&plan.Batches, "batch", plan.Batches, "addresses in a call, where a call takes many")
+	flags.IntSliceVar(&plan.Cores, "cores", plan.Cores, "cores that look up at once")
+	flags.IntVar(&plan.Rounds, "rounds", plan.Rounds, "rounds, in each of which every contender has a turn")
+	flags.DurationVar(&plan.Turn, "duration", plan.Turn, "how long a turn lasts at least")
+	flags.IntVar(&plan.Count, "count", plan.Count, "keys in a set; fewer than the default are learnt by the processor")
+	flags.Uint64Var(&plan.Seed, "seed", plan.Seed, "what tables and keys are drawn from")
+	flags.BoolVar(&plan.Updates, "updates", false, "change tables in place under a reader, too")
+	flags.BoolVar(&plan.Targets, "targets", false, "judge the targets of docs/routing.md; chooses tables, keys, batches and cores")
+	flags.BoolVar(&f.quick, "quick", false, "small tables, few keys and short rounds, for a first look")
+	flags.BoolVar(&f.peers, "peers", false, "measure other implementations beside ours")
+	flags.StringVar(&f.source, "source", "", "source tree of vpcsim, for --peers; else the one that this folder lies in")
+	flags.StringVar(&f.csv, "csv", "", "write the results to this file, too, as CSV")
+	flags.StringVar(&f.plot, "plot", "", "draw the results into this file, too, as SVG")
+	return cmd
+}
+
+// hasten makes the plan one for a first look, as far as the user has not said otherwise.
+func hasten(cmd *cobra.Command, plan *bench.Plan) {
+	asked := *plan
+	plan.Hasten()
+	for name, keep := range map[string]func(){
+		"tables":   func() { plan.Tables = asked.Tables },
+		"table":    func() { plan.Tables = asked.Tables },
+		"keys":     func() { plan.Keys = asked.Keys },
+		"rounds":   func() { plan.Rounds = asked.Rounds },
+		"duration": func() { plan.Turn = asked.Turn },
+		"count":    func() { plan.Count = asked.Count },
+	} {
+		if cmd.Flags().Changed(name) {
+			keep()
+		}
+	}
+}
+
+func (a *app) measureLookup(ctx context.Context, plan bench.Plan, f lookupFlags) error {
+	if err := plan.Check(bench.CPUs()); err != nil {
+		return usage("%w", err)
+	}
+	outputs, err := createAll(f.csv, f.plot)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := a.within(ctx, 0)
+	defer cancel()
+	bar := &progressBar{app: a}
+	var report *bench.Report
+	if f.peers {
+		report, err = a.runPeers(ctx, plan, f.source, bar.tell)
+	} else {
+		report, err = bench.Run(ctx, plan, []bench.Maker{bench.Ours()}, bar.tell)
+	}
+	bar.end()
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(outputs.write(f.csv, report.CSV), outputs.write(f.plot, report.Plot)); err != nil {
+		return err
+	}
+	if err := a.print(report, func(w io.Writer) { printLookup(w, report) }); err != nil {
+		return err
+	}
+	for _, wrong := range report.Wrong {
+		fmt.Fprintln(a.stderr, "vpcsim: wrong:", wrong)
+	}
+	if len(report.Wrong) > 0 || report.Missed() {
+		return &exit{code: exitFailed}
+	}
+	return nil
+}
+
+// files are those that results go to. They are created before anything is measured: minutes later is too late to learn that one cannot be.
+type files map[string]*os.File
+
+func createAll(names ...string) (files, error) {
+	all := files{}
+	for _, name := range names {
+		if name == "" {
+			continue
+		}
+		f, err := os.Create(name)
+		if err != nil {
+			return nil, usage("%w", err)
+		}
+		all[name] = f
+	}
+	return all, nil
+}
+
+func (f files) write(name string, content func(io.Writer) error) error {
+	if name == "" {
+		return nil
+	}
+	return errors.Join(content(f[name]), f[name].Close())
+}
+
+// progressBar tells how far a run is: in place on a terminal, elsewhere by a line each second at most.
+type progressBar struct {
+	app   *app
+	said  time.Time
+	drawn bool
+}
+
+func (b *progressBar) tell(p bench.Progress) {
+	if b.app.quiet || time.Since(b.said) < time.Second && !isTerminal(b.app.stderr) {
+		return
+	}
+	b.said = time.Now()
+	if !isTerminal(b.app.stderr) {
+		b.app.say("%3.0f %% %s", 100*p.Part, p.What)
+		return
+	}
+	const wide = 24
+	full := int(wide * p.Part)
+	b.drawn = true
+	fmt.Fprintf(b.app.stderr, "\r\x1b[K[%s%s] %3.0f %%  %.60s", strings.Repeat("#", full), strings.Repeat("-", wide-full), 100*p.Part, p.What)
+}
+
+// end takes the bar away.
+func (b *progressBar) end() {
+	if b.drawn {
+		fmt.Fprint(b.app.stderr, "\r\x1b[K")
+	}
+}
