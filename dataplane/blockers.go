@@ -2,11 +2,9 @@ package dataplane
 
 import (
 	"net/netip"
-	"slices"
 
 	"vpcsim/dataplane/conntrack"
 	"vpcsim/dataplane/drop"
-	"vpcsim/dataplane/filter"
 	"vpcsim/dataplane/packet"
 )
 
@@ -43,8 +41,10 @@ func (t *Trace) refused(reason drop.Reason) drop.Reason {
 func (w *Worker) question(i *Interface, p *packet.Packet, d direction) drop.Reason {
 	t := tuple(i, p, d)
 	f, live := w.live(i, t)
-	if w.trace != nil && w.trace.supposes(t) && !(live && w.trace.open) { // also in place of one that was cut
-		return w.stepRule(StageGroups, i.ID, byConnection, p)
+	if w.trace != nil {
+		if tracking, supposed := w.trace.supposes(t); supposed && !(live && w.trace.open) { // also in place of one that was cut
+			f, live = conntrack.Flow{Tracking: tracking}, true
+		}
 	}
 	if live && !(opens(p) && (f.Cut != drop.None || f.Tracking == conntrack.Barred || f.State == conntrack.Closed)) {
 		switch {
@@ -57,8 +57,12 @@ func (w *Worker) question(i *Interface, p *packet.Packet, d direction) drop.Reas
 		}
 	}
 	verdict, reason := w.groups(i, p, d)
-	if reason == drop.None && w.trace != nil && (verdict != filter.Untracked || alwaysTracked(i.way(t.Local.Addr(), t.Remote.Addr()).path)) {
-		w.trace.opened = append(w.trace.opened, t)
+	if reason == drop.None && w.trace != nil {
+		o := opening{t, tracking(verdict)}
+		if alwaysTracked(i.way(t.Local.Addr(), t.Remote.Addr()).path) {
+			o.tracking = conntrack.Tracked
+		}
+		w.trace.opened = append(w.trace.opened, o)
 	}
 	return reason
 }
@@ -79,9 +83,27 @@ func (w *Worker) live(i *Interface, t conntrack.Tuple) (f conntrack.Flow, ok boo
 	return f, ok
 }
 
-// supposes says whether the question that t answers opened the connection.
-func (t *Trace) supposes(name conntrack.Tuple) bool {
-	return t.question != nil && slices.Contains(t.question.opened, name) || slices.Contains(t.opened, name)
+// supposes returns how the connection is tracked if the question that t answers opened it, or t's own packet on its way.
+func (t *Trace) supposes(name conntrack.Tuple) (how conntrack.Tracking, opened bool) {
+	if t.question != nil {
+		for _, o := range t.question.opened {
+			if o.name == name {
+				return o.tracking, true
+			}
+		}
+	}
+	for _, o := range t.opened {
+		if o.name == name {
+			return o.tracking, true
+		}
+	}
+	return 0, false
+}
+
+// tracks says whether the connection is one that t supposes to be tracked.
+func (t *Trace) tracks(name conntrack.Tuple) bool {
+	how, opened := t.supposes(name)
+	return opened && how == conntrack.Tracked
 }
 
 // translated notes what the gateway at interface i made of a packet.

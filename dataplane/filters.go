@@ -27,8 +27,10 @@ func (w *Worker) groups(i *Interface, p *packet.Packet, d direction) (filter.Ver
 	switch {
 	case verdict != filter.Denied:
 		w.countRule(i.rules.of(d), rule, p)
+	case reason != drop.None && d == outbound:
+		w.count(i.mismatched.egress, p)
 	case reason != drop.None:
-		w.countRule(i.mismatches.of(d), 0, p)
+		w.count(i.mismatched.ingress, p)
 	}
 	if reason != drop.None || w.steps != nil {
 		reason = w.recordGroups(i, p, d, verdict, rule, reason)

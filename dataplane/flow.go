@@ -198,7 +198,7 @@ func (w *Worker) quotesFlow(i *Interface, p *packet.Packet, d direction) bool {
 
 // tracked says whether there is a live tracked connection of the name, real or opened by the question that this answers.
 func (w *Worker) tracked(t conntrack.Tuple) bool {
-	if w.trace != nil && w.trace.supposes(t) {
+	if w.trace != nil && w.trace.tracks(t) {
 		return true
 	}
 	if w.router == nil {

@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"errors"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -80,6 +81,7 @@ func NewRouter(c Config) *Router {
 	r := &Router{
 		mode: c.Mode, now: c.Now, onFlow: c.OnFlow, onExpire: c.OnExpire,
 		flows: conntrack.New(conntrack.Config{Capacity: c.Flows}), attached: map[string]*attachment{}, zones: map[string]uint32{}, register: newRegister(), stop: make(chan struct{}),
+		depot: depot{most: 2 * runtime.GOMAXPROCS(0)},
 	}
 	r.stopped.Go(r.expire)
 	return r

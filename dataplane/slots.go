@@ -1,7 +1,6 @@
 package dataplane
 
 import (
-	"runtime"
 	"sync"
 
 	"vpcsim/dataplane/packet"
@@ -30,6 +29,7 @@ func newSlots() *slots {
 
 // depot holds the slots that no worker has. Workers come here once a batch, not once a packet.
 type depot struct {
+	most int // that it keeps: what all processors together can be using
 	mu   sync.Mutex
 	free []*slots // guarded by mu; the last one was used last
 }
@@ -46,11 +46,11 @@ func (d *depot) take() *slots {
 	return s
 }
 
-// give takes back slots, and forgets them if there are more than all processors together can be using.
+// give takes back slots, and forgets them if there are enough.
 func (d *depot) give(s *slots) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(d.free) < 2*runtime.GOMAXPROCS(0) {
+	if len(d.free) < d.most {
 		d.free = append(d.free, s)
 	}
 }

@@ -49,7 +49,7 @@ type Interface struct {
 	// Where packets are counted, set by Commit.
 	delivered  uint32
 	rules      *ruleNumbers // of Groups
-	mismatches ruleNumbers  // a list of one
+	mismatched struct{ ingress, egress uint32 }
 }
 
 // Subnet is what forwarding needs to know of a subnet.

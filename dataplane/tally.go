@@ -155,21 +155,29 @@ func newRegister() register {
 // number returns the number of a thing in a snapshot.
 func (r *register) number(s *Snapshot, thing Counted) uint32 {
 	at := r.numbers[thing]
-	switch {
-	case at != nil:
-	case len(r.free) > 0:
-		at = &place{number: r.free[len(r.free)-1]}
-		r.free = r.free[:len(r.free)-1]
-	case len(r.retired) < maxCounted:
-		at = &place{number: uint32(len(r.retired))}
-		r.retired = append(r.retired, Count{})
-	default:
-		r.uncounted++
-		return 0
+	if at == nil {
+		if at = r.place(); at == nil {
+			r.uncounted++
+			return 0
+		}
+		r.numbers[thing] = at
 	}
 	at.generation = s.Generation
-	r.numbers[thing] = at
 	return at.number
+}
+
+// place makes a place with a number that nothing has; nil if there is none.
+func (r *register) place() *place {
+	if last := len(r.free) - 1; last >= 0 {
+		n := r.free[last]
+		r.free = r.free[:last]
+		return &place{number: n}
+	}
+	if len(r.retired) == maxCounted {
+		return nil
+	}
+	r.retired = append(r.retired, Count{})
+	return &place{number: uint32(len(r.retired) - 1)}
 }
 
 // enroll writes the numbers into a snapshot. Where packets arrive comes first, so that the interfaces that a worker sends to are
@@ -180,9 +188,7 @@ func (r *register) enroll(s *Snapshot) {
 		i.delivered = r.number(s, Counted{Kind: CountedDelivery, ID: i.ID})
 	}
 	for _, n := range s.nodes {
-		for _, e := range n.Routes.Entries() {
-			r.route(s, n, e.Value)
-		}
+		r.routes(s, n)
 	}
 	groups, acls := map[*filter.SecurityGroups]*ruleNumbers{}, map[*filter.NetworkACL]*ruleNumbers{}
 	for _, i := range s.Interfaces {
@@ -196,7 +202,8 @@ func (r *register) enroll(s *Snapshot) {
 		if i.Groups == nil {
 			continue
 		}
-		i.mismatches = ruleNumbers{r.rules(s, CountedMismatch, false, []string{i.ID}), r.rules(s, CountedMismatch, true, []string{i.ID})}
+		i.mismatched.ingress = r.number(s, Counted{Kind: CountedMismatch, ID: i.ID})
+		i.mismatched.egress = r.number(s, Counted{Kind: CountedMismatch, ID: i.ID, Egress: true})
 		if i.rules = groups[i.Groups]; i.rules == nil {
 			in, out := i.Groups.IDs()
 			i.rules = &ruleNumbers{r.rules(s, CountedRule, false, in), r.rules(s, CountedRule, true, out)}
@@ -206,18 +213,29 @@ func (r *register) enroll(s *Snapshot) {
 	s.numbered = len(r.retired)
 }
 
-// route numbers a route of a route table, and whatever kind of node it is in, the gateway that it leads through.
-func (r *register) route(s *Snapshot, n *Node, route *Route) {
-	if n.Table {
-		thing := Counted{Kind: CountedRoute, ID: n.ID, Prefix: route.Prefix, PrefixList: route.PrefixList}
-		if route.PrefixList != "" {
-			thing.Prefix = netip.Prefix{}
+// routes numbers the routes of a route table, and in whatever kind of node, the gateways that they lead through.
+func (r *register) routes(s *Snapshot, n *Node) {
+	type gateway struct{ passed, refused uint32 }
+	gateways := map[string]gateway{} // the same for many routes
+	for _, e := range n.Routes.Entries() {
+		route := e.Value
+		if n.Table {
+			thing := Counted{Kind: CountedRoute, ID: n.ID, PrefixList: route.PrefixList}
+			if route.PrefixList == "" {
+				thing.Prefix = route.Prefix
+			}
+			route.number = r.number(s, thing)
 		}
-		route.number = r.number(s, thing)
-	}
-	if route.leadsOut(n) {
-		route.passed = r.number(s, Counted{Kind: CountedGateway, Egress: n.Table, ID: route.Target})
-		route.refused = r.number(s, Counted{Kind: CountedRefusal, Egress: n.Table, ID: route.Target})
+		if !route.leadsOut(n) {
+			continue
+		}
+		g, known := gateways[route.Target]
+		if !known {
+			g.passed = r.number(s, Counted{Kind: CountedGateway, Egress: n.Table, ID: route.Target})
+			g.refused = r.number(s, Counted{Kind: CountedRefusal, Egress: n.Table, ID: route.Target})
+			gateways[route.Target] = g
+		}
+		route.passed, route.refused = g.passed, g.refused
 	}
 }
 

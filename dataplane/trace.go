@@ -53,9 +53,15 @@ type Trace struct {
 	open bool // the packet is of a connection that its question opened, and is not that connection's first
 
 	// What a real packet would have left behind, for the answer to it.
-	opened       []conntrack.Tuple
+	opened       []opening
 	translations []translation
 	question     *Trace // what this answers; nil for a question
+}
+
+// opening is a connection that a packet would have opened: at an interface, or at an egress-only internet gateway.
+type opening struct {
+	name     conntrack.Tuple
+	tracking conntrack.Tracking
 }
 
 // translation is what a gateway that stands as an interface made of a packet.
@@ -112,8 +118,8 @@ func (t *Trace) egressOnly(p *packet.Packet, reason drop.Reason) drop.Reason {
 	src, dst := netip.AddrPortFrom(p.Src, p.SrcPort), netip.AddrPortFrom(p.Dst, p.DstPort)
 	switch {
 	case reason == drop.None:
-		t.opened = append(t.opened, conntrack.Tuple{Local: src, Remote: dst, Zone: atEgressOnly, Protocol: p.Protocol})
-	case reason == drop.EgressOnly && t.supposes(conntrack.Tuple{Local: dst, Remote: src, Zone: atEgressOnly, Protocol: p.Protocol}):
+		t.opened = append(t.opened, opening{conntrack.Tuple{Local: src, Remote: dst, Zone: atEgressOnly, Protocol: p.Protocol}, conntrack.Tracked})
+	case reason == drop.EgressOnly && t.tracks(conntrack.Tuple{Local: dst, Remote: src, Zone: atEgressOnly, Protocol: p.Protocol}):
 		if p.TTL() <= 1 {
 			return drop.TTLExpired
 		}

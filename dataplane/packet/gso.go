@@ -53,7 +53,7 @@ func (p *Packet) segment(n int) (payload []byte, more bool) {
 	return payload, false
 }
 
-// segmentHeader writes the headers of the n-th segment of a super-packet, which has the payload, to h.
+// segmentHeader writes the headers of the n-th segment, which has the payload, to h, its checksums complete.
 func (p *Packet) segmentHeader(h, payload []byte, n int, more bool) {
 	copy(h, p.Bytes())
 	total := len(h) + len(payload)

@@ -48,7 +48,7 @@ func manyInstances(n int) string {
 }
 
 // residentKB is how much of the process's memory is in the machine's, files not counted (proc(5), RssAnon).
-func residentKB(b *testing.B) (kB int) {
+func residentKB(b testing.TB) (kB int) {
 	status, err := os.ReadFile("/proc/self/status")
 	require.NoError(b, err)
 	_, after, _ := strings.Cut(string(status), "RssAnon:")

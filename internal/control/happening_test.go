@@ -4,6 +4,9 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
+	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -139,4 +142,22 @@ func burst(to netip.AddrPort, sent *int) error {
 		_ = conn.Close()
 	}
 	return nil
+}
+
+// TestTheDocumentHasEveryEvent that is no API action, and the fields of all of them.
+func TestTheDocumentHasEveryEvent(t *testing.T) {
+	text, err := os.ReadFile("../../docs/counters.md")
+	require.NoError(t, err)
+	for _, kind := range []string{
+		FlowDropped, FlowRerouted, S3HalfOpen, S3HalfOpenEnded, ErrorPortAllocation, CaptureStopped, LabStarted, LabStopped, EventsLost,
+	} {
+		require.Contains(t, string(text), "`"+kind+"`", kind)
+	}
+	for f := range reflect.TypeFor[Event]().NumField() {
+		name, _, _ := strings.Cut(reflect.TypeFor[Event]().Field(f).Tag.Get("json"), ",")
+		if name == "Time" || name == "MonotonicNs" || name == "Event" || name == "" {
+			continue // every event has these
+		}
+		require.Contains(t, string(text), "`"+name+"`")
+	}
 }

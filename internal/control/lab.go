@@ -55,6 +55,7 @@ type Options struct {
 	Scope    Scope             // empty means ScopeS3
 	Recorder *capture.Recorder // records what instances and S3 edges see; nil for none
 
+	flows   int                               // capacity of the flow table; 0 for the router's own
 	watch   func(device, port.Port) port.Port // what the router is to have as a device's port; nil for the port itself
 	without func(node string) tap.Offload     // the offloads that a node's TAPs are not to have; nil for none
 }
@@ -105,7 +106,7 @@ func Start(spec *topology.Spec, src *topology.Source, o Options) (*Lab, error) {
 		return nil, err
 	}
 	l.router = dataplane.NewRouter(dataplane.Config{
-		Mode: o.Mode, Now: monotonic.Now, OnFlow: l.onFlow, OnExpire: l.expire,
+		Mode: o.Mode, Now: monotonic.Now, OnFlow: l.onFlow, OnExpire: l.expire, Flows: o.flows,
 	})
 	if err := l.record(o.Recorder); err != nil {
 		return nil, errors.Join(err, l.Close())

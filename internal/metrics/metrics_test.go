@@ -174,3 +174,20 @@ func TestTheDashboardAsksForWhatThereIs(t *testing.T) {
 		}
 	}
 }
+
+// TestTheDocumentHasEveryMetric, and no other.
+func TestTheDocumentHasEveryMetric(t *testing.T) {
+	text, err := os.ReadFile("../../docs/counters.md")
+	require.NoError(t, err)
+	documented := map[string]bool{}
+	for _, m := range regexp.MustCompile("`(vpcsim_[a-z0-9_]+)`").FindAllStringSubmatch(string(text), -1) {
+		documented[m[1]] = true
+	}
+	for name := range gather(t) {
+		if strings.HasPrefix(name, "vpcsim_") && !documented[name] {
+			t.Errorf("docs/counters.md does not have %s", name)
+		}
+		delete(documented, name)
+	}
+	require.Empty(t, documented)
+}

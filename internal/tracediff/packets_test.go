@@ -111,6 +111,22 @@ func (s *senders) answer(p *packet.Packet) *packet.Packet {
 	return s.build(p.Protocol, netip.AddrPortFrom(p.Dst, p.DstPort), netip.AddrPortFrom(p.Src, p.SrcPort), flags, true)
 }
 
+// plainAnswer is what a kernel with a listening socket sends back; nil for what none answers.
+func plainAnswer(p *packet.Packet) *packet.Packet {
+	a, src, dst := packet.New(128), netip.AddrPortFrom(p.Dst, p.DstPort), netip.AddrPortFrom(p.Src, p.SrcPort)
+	switch {
+	case p.Protocol == packet.TCP && p.TCPFlags&packet.RST == 0:
+		packet.BuildTCP(a, src, dst, packet.SYN|packet.ACK, 1000, 2000, nil)
+	case p.Protocol == packet.UDP:
+		packet.BuildUDP(a, src, dst, nil)
+	case p.ICMPType == packet.ICMPEchoRequest && p.Protocol == packet.ICMP, p.ICMPType == packet.ICMPv6EchoRequest && p.Protocol == packet.ICMPv6:
+		packet.BuildICMPEchoReply(a, p.Dst, p.Src, p.SrcPort, 1, nil)
+	default:
+		return nil
+	}
+	return a
+}
+
 // build makes a packet of a random size and time to live.
 func (s *senders) build(protocol uint8, src, dst netip.AddrPort, flags uint8, reply bool) *packet.Packet {
 	size := 0

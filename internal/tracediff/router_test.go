@@ -85,15 +85,22 @@ func arrived(at string, p *packet.Packet) outcome {
 	return outcome{at: at, src: netip.AddrPortFrom(p.Src, p.SrcPort), dst: netip.AddrPortFrom(p.Dst, p.DstPort), ttl: p.TTL()}
 }
 
-// foretell is what a trace says of a packet, and what it finds in its way beyond the first thing.
-func (r *rig) foretell(from string, p *packet.Packet) outcome {
+// foretell is what a trace says of a packet, and of the answer to it, if one is made.
+func (r *rig) foretell(from string, p *packet.Packet, answer func(*packet.Packet) *packet.Packet) (o, back outcome) {
 	s := r.router.Snapshot()
 	q := decoded(p.Bytes())
 	trace := s.Trace(r.router, s.Interface(from), q, nil)
 	if trace.Delivered == nil {
-		return outcome{reason: trace.Drop}
+		return outcome{reason: trace.Drop}, back
 	}
-	return arrived(trace.Delivered.ID, q)
+	if a := answer(q); a != nil {
+		if reply := s.Trace(r.router, trace.Delivered, a, trace); reply.Delivered == nil {
+			back = outcome{reason: reply.Drop}
+		} else {
+			back = arrived(reply.Delivered.ID, a)
+		}
+	}
+	return arrived(trace.Delivered.ID, q), back
 }
 
 // send injects a packet, waits until the router is done with it, and says what became of it; whole is how it was delivered.

@@ -10,6 +10,7 @@ import (
 
 	"vpcsim/dataplane"
 	"vpcsim/dataplane/drop"
+	"vpcsim/dataplane/packet"
 )
 
 const (
@@ -20,7 +21,8 @@ const (
 
 // TestTraceIsWhatTheRouterDoes sends random packets through random topologies, and compares what a trace said before of each with what
 // the router did: the verdict, the reason, the interface, and the packet's addresses, ports and time to live there. The traces see the same
-// live connections, NAT sessions and cut flows as the router. VPCSIM_MILLION=1 makes it a million comparisons.
+// live connections, NAT sessions and cut flows as the router. Of some packets the answer is compared, too: what the trace said before of both
+// with what then came back. VPCSIM_MILLION=1 makes it a million comparisons.
 func TestTraceIsWhatTheRouterDoes(t *testing.T) {
 	comparisons := usual
 	if os.Getenv("VPCSIM_MILLION") != "" {
@@ -40,7 +42,7 @@ func TestTraceIsWhatTheRouterDoes(t *testing.T) {
 			t.Logf("%8d %s", n, drop.Reason(reason))
 		}
 	}
-	t.Logf("%d comparisons: %d delivered, dropped for %d reasons; %d by new NAT sessions", sum.packets, sum.delivered, reasons, sum.drawn)
+	t.Logf("%d comparisons: %d delivered, dropped for %d reasons; %d by new NAT sessions; and %d answers", sum.packets, sum.delivered, reasons, sum.drawn, sum.answers)
 	if reasons < 22 || sum.delivered < sum.packets/5 {
 		t.Errorf("too little happened to be worth comparing: %+v", sum)
 	}
@@ -48,12 +50,13 @@ func TestTraceIsWhatTheRouterDoes(t *testing.T) {
 
 // tally counts what was compared.
 type tally struct {
-	packets, delivered, drawn int
-	dropped                   [drop.Count]int
+	packets, answers, delivered, drawn int
+	dropped                            [drop.Count]int
 }
 
 func (t *tally) add(u tally) {
 	t.packets += u.packets
+	t.answers += u.answers
 	t.delivered += u.delivered
 	t.drawn += u.drawn
 	for reason, n := range u.dropped {
@@ -73,15 +76,23 @@ func compare(t *testing.T, structure uint64) (sum tally) {
 		r.clock.Add(int64(s.IntN(2_000_000_000)))
 		from, p := s.next(r.router.Snapshot(), r.ids)
 		s.sent = remember(s.sent, remembered{from, p})
-		want := r.foretell(from, p)
+		want, wantBack := r.foretell(from, p, plainAnswer)
 		got, whole := r.send(from, p)
-		if got != want && got.at == want.at && got.at != "" { // a NAT gateway draws a port for a new session, and keeps it
+		drawn := got != want && got.at == want.at && got.at != "" // a NAT gateway draws a port for a new session, and keeps it
+		if drawn {
 			sum.drawn++
-			want = r.foretell(from, p)
+			want, _ = r.foretell(from, p, plainAnswer)
 		}
 		if got != want {
-			t.Fatalf("packet %d from %s, %s:%d -> %s:%d protocol %d flags %#x ttl %d, %d bytes:\n  trace  %+v\n  router %+v\n%s",
-				n, from, p.Src, p.SrcPort, p.Dst, p.DstPort, p.Protocol, p.TCPFlags, p.TTL(), p.Len(), want, got, r.tell(from, p))
+			t.Fatalf("packet %d from %s, %s\n  trace  %+v\n  router %+v\n%s", n, from, ends(p), want, got, r.tell(from, p))
+		}
+		if whole != nil && !drawn && s.IntN(4) == 0 {
+			if a := plainAnswer(whole); a != nil {
+				sum.answers++
+				if back, _ := r.send(got.at, a); back != wantBack {
+					t.Fatalf("answer %d from %s, %s\n  to %s of %s\n  trace  %+v\n  router %+v", n, got.at, ends(a), ends(p), from, wantBack, back)
+				}
+			}
 		}
 		sum.packets++
 		sum.dropped[got.reason]++
@@ -92,6 +103,11 @@ func compare(t *testing.T, structure uint64) (sum tally) {
 	}
 	sum.dropped[drop.None] = 0
 	return sum
+}
+
+// ends describes a packet.
+func ends(p *packet.Packet) string {
+	return fmt.Sprintf("%s:%d -> %s:%d protocol %d flags %#x ttl %d, %d bytes", p.Src, p.SrcPort, p.Dst, p.DstPort, p.Protocol, p.TCPFlags, p.TTL(), p.Len())
 }
 
 // tell is the trace of a packet, as a text.
