@@ -16,6 +16,7 @@ type User struct {
 	ARN        string
 	AccessKeys []AccessKey
 	Policies   []*Policy
+	Tags       map[string]string
 }
 
 // AccessKey is a user's long-term key.
@@ -27,6 +28,7 @@ type Role struct {
 	ID       string // AROA…
 	ARN      string
 	Policies []*Policy
+	Tags     map[string]string
 }
 
 // Role returns the role of a name, or nil.

@@ -33,7 +33,7 @@ func (r *resolver) iam() {
 	for _, name := range sortedKeys(spec.Users) {
 		at, u := join("iam.users", name), spec.Users[name]
 		r.identityName(at, name)
-		user := &User{Name: name, ID: uniqueID("AIDA", name), ARN: r.iamARN("user", name), Policies: r.identityPolicies(at, u.Policies)}
+		user := &User{Name: name, ID: uniqueID("AIDA", name), ARN: r.iamARN("user", name), Policies: r.identityPolicies(at, u.Policies), Tags: r.tags(at, u.Tags)}
 		if len(u.AccessKeys) > 2 {
 			r.errorf(join(at, "access_keys"), "%d keys; a user has at most 2", len(u.AccessKeys))
 		}
@@ -46,7 +46,8 @@ func (r *resolver) iam() {
 		at := join("iam.roles", name)
 		r.identityName(at, name)
 		r.net.IAM.Roles = append(r.net.IAM.Roles, &Role{
-			Name: name, ID: uniqueID("AROA", name), ARN: r.iamARN("role", name), Policies: r.identityPolicies(at, spec.Roles[name].Policies),
+			Name: name, ID: uniqueID("AROA", name), ARN: r.iamARN("role", name),
+			Policies: r.identityPolicies(at, spec.Roles[name].Policies), Tags: r.tags(at, spec.Roles[name].Tags),
 		})
 	}
 }
@@ -65,6 +66,24 @@ func (r *resolver) identityName(at, name string) {
 	if !identity64.MatchString(name) {
 		r.errorf(at, "%s is not a name of IAM: up to 64 letters, digits and +=,.@_-", shown(name))
 	}
+}
+
+// tags judges the tags of a user or role. Policies do not tell keys apart that differ in case only.
+func (r *resolver) tags(at string, tags map[string]string) map[string]string {
+	seen := map[string]string{}
+	for _, key := range sortedKeys(tags) {
+		lower := strings.ToLower(key)
+		switch before, there := seen[lower]; {
+		case key == "" || len([]rune(key)) > 128 || len([]rune(tags[key])) > 256:
+			r.errorf(join(at, "tags"), "%s: a key of a tag has 1 to 128 characters, its value at most 256", shown(key))
+		case strings.HasPrefix(lower, "aws:"):
+			r.errorf(join(join(at, "tags"), key), "keys that begin with aws: are AWS's own")
+		case there:
+			r.errorf(join(join(at, "tags"), key), "differs from %s in case only, and policies do not tell them apart", before)
+		}
+		seen[lower] = key
+	}
+	return tags
 }
 
 func (r *resolver) accessKey(at string, k AccessKeySpec, taken map[string]string) AccessKey {

@@ -23,8 +23,9 @@ type IAMSpec struct {
 
 // UserSpec is an IAM user.
 type UserSpec struct {
-	AccessKeys []AccessKeySpec `yaml:"access_keys" doc:"access keys, at most 2"`
-	Policies   map[string]any  `yaml:"policies" doc:"inline policies by name: policy documents written as YAML, or as text in JSON"`
+	AccessKeys []AccessKeySpec   `yaml:"access_keys" doc:"access keys, at most 2"`
+	Policies   map[string]any    `yaml:"policies" doc:"inline policies by name: policy documents written as YAML, or as text in JSON"`
+	Tags       map[string]string `yaml:"tags" doc:"tags, which policies know as aws:PrincipalTag/KEY"`
 }
 
 // AccessKeySpec is an access key of a user.
@@ -35,5 +36,6 @@ type AccessKeySpec struct {
 
 // RoleSpec is an IAM role.
 type RoleSpec struct {
-	Policies map[string]any `yaml:"policies" doc:"inline policies by name: policy documents written as YAML, or as text in JSON"`
+	Policies map[string]any    `yaml:"policies" doc:"inline policies by name: policy documents written as YAML, or as text in JSON"`
+	Tags     map[string]string `yaml:"tags" doc:"tags, which policies know as aws:PrincipalTag/KEY"`
 }

@@ -28,6 +28,8 @@ func (a *Authoriser) context(x *Access, who *identities, p Permission) policy.Co
 		c.Set("aws:SourceVpc", x.Origin.VPC)
 		c.Set("aws:SourceVpce", x.Origin.Endpoint)
 		c.Set("aws:VpcSourceIp", peer)
+		c.Set("aws:SourceVpcArn", "arn:aws:ec2:"+x.Region+":"+who.account+":vpc/"+x.Origin.VPC)
+		c.Set("aws:VpceAccount", who.account)
 	}
 	c.Set("aws:SecureTransport", strconv.FormatBool(x.Secure))
 	c.Set("aws:CurrentTime", x.Now.UTC().Format(time.RFC3339))
@@ -60,11 +62,20 @@ func (p *Principal) describe(c policy.Context) {
 		c.Set("aws:PrincipalType", "User")
 		c.Set("aws:username", p.User.Name)
 		c.Set("aws:userid", p.User.ID)
+		tag(c, p.User.Tags)
 	case p.Role != nil: // for a session the key has the role's ARN
 		c.Set("aws:PrincipalArn", p.Role.ARN)
 		c.Set("aws:PrincipalType", "AssumedRole")
 		c.Set("aws:userid", p.Role.ID+":"+p.Session)
 		c.Set("aws:TokenIssueTime", p.Issued.UTC().Format(time.RFC3339))
+		tag(c, p.Role.Tags)
+	}
+}
+
+// tag adds the tags of a user or role.
+func tag(c policy.Context, tags map[string]string) {
+	for key, value := range tags {
+		c.Set("aws:PrincipalTag/"+key, value)
 	}
 }
 

@@ -25,6 +25,7 @@ type User struct {
 	ARN      string
 	Keys     map[string]string // secret keys by access key id
 	Policies []*policy.Document
+	Tags     map[string]string
 }
 
 // Role is an IAM role, which sessions are made of.
@@ -33,6 +34,7 @@ type Role struct {
 	ID       string // AROA…
 	ARN      string
 	Policies []*policy.Document
+	Tags     map[string]string
 }
 
 // Principal is who makes a request. The zero Principal is an anonymous one.

@@ -12,7 +12,8 @@ import (
 	"vpcsim/topology"
 )
 
-// given reads the conditions of the question. The error names all keys that no request to S3 carries, and values that theirs cannot have.
+// given reads the conditions of the question. The error names all keys that no request to S3 carries, values that theirs cannot have, and
+// a copy of nothing.
 func (q *AccessQuery) given() (policy.Context, error) {
 	c := policy.Context{}
 	var wrong []error
@@ -32,7 +33,16 @@ func (q *AccessQuery) given() (policy.Context, error) {
 			c.Set(name, values...)
 		}
 	}
+	if _, ok := c.Get("s3:x-amz-copy-source"); !ok && copies(q.Operation) {
+		wrong = append(wrong, fmt.Errorf("%s copies something: give --condition s3:x-amz-copy-source=BUCKET/KEY", q.Operation))
+	}
 	return c, errors.Join(wrong...)
+}
+
+// copies reports whether an operation needs something to copy from.
+func copies(operation string) bool {
+	op, ok := policy.FindOperation(operation)
+	return ok && slices.ContainsFunc(op.More, func(m policy.More) bool { return m.OfSource })
 }
 
 // keysLike are all condition keys, those of tags with the tag of the name.

@@ -27,14 +27,14 @@ func s3Config(n *topology.Network) s3.Config {
 		c.Buckets = append(c.Buckets, bucket)
 	}
 	for _, u := range n.IAM.Users {
-		user := s3.User{Name: u.Name, ID: u.ID, ARN: u.ARN, Keys: map[string]string{}, Policies: documents(u.Policies)}
+		user := s3.User{Name: u.Name, ID: u.ID, ARN: u.ARN, Keys: map[string]string{}, Policies: documents(u.Policies), Tags: u.Tags}
 		for _, k := range u.AccessKeys {
 			user.Keys[k.ID] = k.Secret
 		}
 		c.Users = append(c.Users, user)
 	}
 	for _, r := range n.IAM.Roles {
-		c.Roles = append(c.Roles, s3.Role{Name: r.Name, ID: r.ID, ARN: r.ARN, Policies: documents(r.Policies)})
+		c.Roles = append(c.Roles, s3.Role{Name: r.Name, ID: r.ID, ARN: r.ARN, Policies: documents(r.Policies), Tags: r.Tags})
 	}
 	return c
 }

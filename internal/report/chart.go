@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"vpcsim/internal/scenario"
+	"vpcsim/internal/workload"
 )
 
 // chart is the throughput of a connection, or of all of them, over the time of the run. Its path is in a box of 1000 by 100.
@@ -24,13 +25,13 @@ const (
 	chartWidth  = 1000
 	chartHeight = 100
 	// minBucket is the least time over which throughput is averaged: that of workload.Progress, in milliseconds.
-	minBucket = 100
+	minBucket = 50
 	// maxBuckets is how many there are at most.
 	maxBuckets = 250
 )
 
 // charts are that of all connections, and one for each that moved data.
-func charts(r *scenario.Record) (all []chart) {
+func charts(r *scenario.Record, commits []commitLine) (all []chart) {
 	bucket := max(minBucket, r.EndedMs/maxBuckets)
 	n := max(1, int(math.Ceil(r.EndedMs/bucket)))
 	sum := make([]float64, n)
@@ -38,30 +39,40 @@ func charts(r *scenario.Record) (all []chart) {
 	for _, h := range r.Histories {
 		rates := make([]float64, n)
 		for i := range rates {
-			from, to := float64(i)*bucket, min(float64(i+1)*bucket, r.EndedMs)
-			rates[i] = 8000 * (bytesAt(h.Samples, to) - bytesAt(h.Samples, from)) / max(to-from, 1)
+			rates[i] = rate(h, float64(i)*bucket, min(float64(i+1)*bucket, r.EndedMs))
 			sum[i] += rates[i]
 		}
-		if moved := lastBytes(h.Samples); moved > 0 {
+		if moved := lastSample(h.Samples).Bytes; moved > 0 {
 			total += moved
-			all = append(all, newChart(r, h.Name, rates, bucket, moved))
+			all = append(all, newChart(r, commits, h.Name, rates, bucket, moved))
 		}
 	}
 	if len(all) == 0 {
 		return nil
 	}
-	together := newChart(r, "all connections", sum, bucket, total)
+	together := newChart(r, commits, "all connections", sum, bucket, total)
 	together.Wide = true
 	return append([]chart{together}, all...)
 }
 
-func newChart(r *scenario.Record, name string, rates []float64, bucket float64, moved int64) chart {
+// rate is how much a connection moved between two times, in bits per second. An open connection has not told of the very last moments yet:
+// they are taken to be as those before them.
+func rate(h scenario.History, from, to float64) float64 {
+	width := to - from
+	open := moment(h, scenario.MarkLost) > to && moment(h, workload.Closed) > to
+	if known := lastSample(h.Samples).AtMs; open && known < to && known > to-2*minBucket {
+		from, to = known-width, known
+	}
+	return 8000 * (bytesAt(h.Samples, to) - bytesAt(h.Samples, from)) / max(width, 1)
+}
+
+func newChart(r *scenario.Record, commits []commitLine, name string, rates []float64, bucket float64, moved int64) chart {
 	peak := 0.0
 	for _, rate := range rates {
 		peak = max(peak, rate)
 	}
 	a := axis{max(1, r.EndedMs)}
-	c := chart{Name: name, Peak: bitRate(peak), Total: size(moved), End: seconds(r.EndedMs), Commits: a.commits(r.Commits)}
+	c := chart{Name: name, Peak: bitRate(peak), Total: size(moved), End: seconds(r.EndedMs), Commits: commits}
 	c.Title = fmt.Sprintf("%s: %s in all, at most %s over %.0f ms", name, c.Total, c.Peak, bucket)
 	var path strings.Builder
 	fmt.Fprintf(&path, "M0 %d", chartHeight)
@@ -89,11 +100,11 @@ func bytesAt(samples []scenario.Sample, ms float64) float64 {
 	return float64(before.Bytes)
 }
 
-func lastBytes(samples []scenario.Sample) int64 {
+func lastSample(samples []scenario.Sample) scenario.Sample {
 	if len(samples) == 0 {
-		return 0
+		return scenario.Sample{}
 	}
-	return samples[len(samples)-1].Bytes
+	return samples[len(samples)-1]
 }
 
 // bitRate writes bits per second.

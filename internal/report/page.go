@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -64,9 +65,10 @@ const maxEvents = 500
 func newPage(r *scenario.Report, files []file) *page {
 	p := &page{
 		Title: r.Scenario, Passed: r.Passed, Description: strings.TrimSpace(r.Record.Description),
-		Facts: facts(r.Record), Tiles: tiles(r), Timeline: newTimeline(r), Charts: charts(r.Record), Expectations: len(r.Expectations),
+		Facts: facts(r.Record), Tiles: tiles(r), Timeline: newTimeline(r), Expectations: len(r.Expectations),
 		Drops: slices.Clone(r.Record.Drops), Files: files,
 	}
+	p.Charts = charts(r.Record, p.Timeline.Commits)
 	for _, e := range r.Expectations {
 		if e.Passed {
 			p.Holding = append(p.Holding, e)
@@ -134,6 +136,7 @@ func newEventRow(r *scenario.Record, e control.Event) eventRow {
 	row := eventRow{At: fmt.Sprintf("%.1f", float64(e.Monotonic-r.BeganNs)/1e6), Event: e.Event, Subject: e.Instance, Class: "event-change"}
 	if e.Local == "" {
 		row.Subject = e.ChangeID
+		row.What, _ = request(e)
 		return row
 	}
 	row.Class = "event-flow"
@@ -145,6 +148,26 @@ func newEventRow(r *scenario.Record, e control.Event) eventRow {
 		row.What += ", " + e.Reason
 	}
 	return row
+}
+
+// request writes what was asked of AWS's API, and the name of the thing if it has one.
+func request(e control.Event) (text, name string) {
+	if e.Change == nil {
+		return "", ""
+	}
+	var actions map[string]json.RawMessage
+	whole, err := json.Marshal(e.Change)
+	if err == nil {
+		err = json.Unmarshal(whole, &actions)
+	}
+	if err != nil { // what came from a file or a socket can be written again
+		return "", ""
+	}
+	var named struct{ Name string }
+	for _, parameters := range actions { // one
+		text, _ = string(parameters), json.Unmarshal(parameters, &named)
+	}
+	return text, named.Name
 }
 
 // seconds writes milliseconds as a person reads them.

@@ -30,7 +30,7 @@ func TestTicksAreRoundAndFew(t *testing.T) {
 
 func TestLabelsOfCommitsDoNotLieOnOneAnother(t *testing.T) {
 	commit := func(at float64) scenario.Commit { return scenario.Commit{AtMs: at, Action: "CreateVpcEndpoint"} }
-	lines := axis{1000}.commits([]scenario.Commit{commit(0), commit(100), commit(500), commit(900)})
+	lines := axis{1000}.commits([]scenario.Commit{commit(0), commit(100), commit(500), commit(900)}, nil)
 	require.Equal(t, []int{12, 30, 12, 48}, []int{lines[0].Y, lines[1].Y, lines[2].Y, lines[3].Y})
 	require.True(t, lines[3].End, "there is no room to the right")
 }
@@ -41,6 +41,15 @@ func TestBytesBetweenSamplesAreOnALine(t *testing.T) {
 		require.Equal(t, want, bytesAt(samples, at), at)
 	}
 	require.Zero(t, bytesAt(nil, 100))
+}
+
+func TestTheLastMomentsOfAnOpenConnectionAreAsThoseBefore(t *testing.T) {
+	h := scenario.History{Samples: []scenario.Sample{{AtMs: 0}, {AtMs: 100, Bytes: 1000}}}
+	require.Equal(t, 80_000.0, rate(h, 50, 100))
+	require.Equal(t, 80_000.0, rate(h, 100, 120), "not told of yet")
+	require.Zero(t, rate(h, 250, 300), "idle")
+	h.Marks = []scenario.Mark{{AtMs: 100, What: scenario.MarkLost}}
+	require.Zero(t, rate(h, 100, 120), "lost")
 }
 
 // screenshot opens a page in a browser without a screen and returns what it shows.

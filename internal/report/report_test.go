@@ -33,7 +33,7 @@ func fixture(name string) *scenario.Report {
 	return &scenario.Report{
 		Scenario: name + "run",
 		Events: []control.Event{
-			{Event: "CreateVpcEndpoint", ChangeID: "change-1", Monotonic: 2000e6},
+			{Event: "CreateVpcEndpoint", ChangeID: "change-1", Monotonic: 2000e6, Change: &control.Change{CreateEndpoint: &control.CreateEndpoint{Name: name + "s3", Service: "s3"}}},
 			{
 				Event: control.FlowDropped, ChangeID: "change-1", Monotonic: 2000e6, Instance: name + "app", Protocol: "tcp", Local: "10.0.1.10:1000", Remote: "52.216.1.1:80",
 				PathBefore: "igw", PathAfter: "vpce", SourceBefore: "198.51.100.10", Reason: "X_STALE_FLOW",

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"vpcsim/internal/control"
 	"vpcsim/internal/scenario"
 	"vpcsim/internal/workload"
 )
@@ -100,7 +101,7 @@ func (a axis) ticks() (all []tick) {
 
 func newTimeline(r *scenario.Report) *timeline {
 	t, a := &timeline{}, axis{max(1, r.Record.EndedMs)}
-	t.Ticks, t.Commits = a.ticks(), a.commits(r.Record.Commits)
+	t.Ticks, t.Commits = a.ticks(), a.commits(r.Record.Commits, r.Events)
 	t.Top = 4
 	for _, c := range t.Commits {
 		t.Top = max(t.Top, c.Y+6)
@@ -146,11 +147,17 @@ func (r *row) MiddleY() int { return r.Y + rowHeight/2 }
 func (r *row) TextY() int { return r.MiddleY() + 4 }
 
 // commits gives each commit a line, and its label the first line of text that is free there.
-func (a axis) commits(all []scenario.Commit) (lines []commitLine) {
+func (a axis) commits(all []scenario.Commit, events []control.Event) (lines []commitLine) {
 	const characters = 45.0 // how many have room in the width of the picture in a narrow window
 	var until []float64     // for each line of text, where it is free again
 	for _, c := range all {
 		l := commitLine{X: a.at(c.AtMs), Label: c.Action, Title: fmt.Sprintf("%s (%s) at %s: %s", c.Action, c.ChangeID, seconds(c.AtMs), connectionsCut(c.Cut))}
+		for _, e := range events {
+			if text, name := request(e); text != "" && e.ChangeID == c.ChangeID {
+				l.Title += "\n" + text
+				l.Label = strings.TrimSpace(l.Label + " " + name)
+			}
+		}
 		width := 100 * float64(len(l.Label)+2) / characters
 		from, to := l.X, l.X+width
 		if to > 100 {

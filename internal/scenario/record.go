@@ -81,7 +81,7 @@ type DropCount struct {
 	Packets  uint64 `json:"packets"`
 }
 
-// maxSamples bounds what is kept of a connection: half an hour at the pace of workload.Progress. Beyond it every second one goes, and from
+// maxSamples bounds what is kept of a connection: a quarter of an hour at the pace of workload.Progress. Beyond it every second one goes, and from
 // then on every second one comes.
 const maxSamples = 18_000
 

@@ -21,7 +21,7 @@ import (
 )
 
 // progressEvery is the least time between two Progress events.
-const progressEvery = 100 * time.Millisecond
+const progressEvery = 50 * time.Millisecond
 
 // wire belongs to the client's goroutine.
 type wire struct {

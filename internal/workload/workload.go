@@ -71,7 +71,7 @@ type Spec struct {
 const (
 	Connecting = "connecting"
 	Connected  = "connected"
-	Progress   = "progress" // at the first bytes, then at most every 100 ms
+	Progress   = "progress" // at the first bytes, then at most every 50 ms
 	Stalled    = "stalled"  // no progress for Spec.Stall, and no word from the kernel; the client goes on waiting
 	Resumed    = "resumed"  // progress after Stalled
 	Error      = "error"    // the connection is over, or never began
