@@ -32,7 +32,7 @@ const rootHelp = `vpcsim runs Amazon VPCs on this machine, with real packets.
 Reproduce   demo [NAME]            connections that break when an S3 endpoint's route appears
             run FILE               a scenario of your own: topology, timeline, expectations
 Check       validate FILE          every error of a file, with its line
-            trace --from --to      what would become of a packet, step by step
+            trace --from --to      what would become of a packet, step by step; graph: a picture
             probe                  who reaches whom, by real packets and by trace
             plan --endpoint s3     what a change would do to live connections
             schema                 JSON schema of the files
@@ -126,7 +126,7 @@ func (a *app) root() *cobra.Command {
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no progress on standard error")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "more progress on standard error")
 	flags.DurationVar(&a.timeout, "timeout", 0, "give up after this long, for example 30s")
-	root.AddCommand(a.demo(), a.run(), a.validate(), a.trace(), a.probe(), a.plan(), a.schema(), a.up(), a.down(), a.exec(), a.shell(), a.inspect(),
+	root.AddCommand(a.demo(), a.run(), a.validate(), a.trace(), a.probe(), a.plan(), a.schema(), a.up(), a.down(), a.exec(), a.shell(), a.inspect(), a.graph(),
 		a.endpoint(), a.route(), a.events(), a.observe(), a.capture(), a.top(), a.imports(), a.collect(), a.bench(), a.doctor(), a.version(), a.workload(), a.prober())
 	return root
 }

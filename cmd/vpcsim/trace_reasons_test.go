@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,6 +50,30 @@ func TestReasons(t *testing.T) {
 			explains(t, reason, path)
 		})
 	}
+}
+
+// TestReasonsInTheDocument: docs/trace.md lists every reason as the table in dataplane/drop has it. UPDATE_SCRIPTS=1 writes it.
+func TestReasonsInTheDocument(t *testing.T) {
+	const path, begin, end = "../../docs/trace.md", "<!-- reasons -->\n", "<!-- end -->\n"
+	var b strings.Builder
+	b.WriteString("| reason | what it means | what would mend it | trace |\n| --- | --- | --- | --- |\n")
+	for _, r := range drop.All() {
+		example := "example"
+		if why := untraceable[r]; why != "" {
+			example = "none: " + why
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", r, r.Sentence(), r.Cure(), example)
+	}
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	before, rest, ok := strings.Cut(string(text), begin)
+	got, after, ok2 := strings.Cut(rest, end)
+	require.True(t, ok && ok2)
+	if os.Getenv("UPDATE_SCRIPTS") != "" {
+		require.NoError(t, os.WriteFile(path, []byte(before+begin+b.String()+end+after), 0o644))
+		return
+	}
+	require.Equal(t, b.String(), got)
 }
 
 // explains checks one example of a reason.

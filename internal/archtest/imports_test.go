@@ -57,6 +57,7 @@ var graph = []rule{
 	{"topology/host", []string{"dataplane/port", "dataplane/port/tap"}, "namespaces and processes; says what the machine can't as ports do"},
 
 	{"internal/probe", []string{"dataplane", "dataplane/drop", "dataplane/packet", "topology", "topology/compile"}, "a question in words, answered by Forward"},
+	{"internal/graph", []string{"internal/probe", "topology"}, "a network and a trace's answer, as a picture"},
 	{
 		"internal/whatif", []string{
 			"dataplane", "dataplane/conntrack", "dataplane/drop", "dataplane/flowlog", "dataplane/packet", "routing", "topology", "topology/compile",
@@ -89,7 +90,7 @@ var graph = []rule{
 	{
 		"cmd/vpcsim", []string{
 			"bench", "dataplane", "dataplane/capture", "dataplane/flowlog", "dataplane/port",
-			"internal/control", "internal/metrics", "internal/monotonic", "internal/probe", "internal/prober", "internal/report", "internal/scenario", "internal/survey", "internal/whatif",
+			"internal/control", "internal/graph", "internal/metrics", "internal/monotonic", "internal/probe", "internal/prober", "internal/report", "internal/scenario", "internal/survey", "internal/whatif",
 			"internal/workload", "topology", "topology/awsimport", "topology/host",
 		},
 		"flags in, text out",

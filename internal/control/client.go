@@ -36,6 +36,16 @@ func (c Client) Describe(ctx context.Context) (*Description, error) {
 	return call[Description](ctx, c, request{Verb: verbDescribe})
 }
 
+// Topology is a lab's topology as it is now, in the form of a file.
+type Topology struct {
+	YAML string `json:"Yaml"`
+}
+
+// Topology returns the topology as it is now.
+func (c Client) Topology(ctx context.Context) (*Topology, error) {
+	return call[Topology](ctx, c, request{Verb: verbTopology})
+}
+
 // Flows returns the flow table.
 func (c Client) Flows(ctx context.Context) (*Flows, error) {
 	return call[Flows](ctx, c, request{Verb: verbFlows})

@@ -45,6 +45,7 @@ const (
 // The verbs of the control socket.
 const (
 	verbDescribe = "describe" // the network: Description
+	verbTopology = "topology" // the network: Topology
 	verbFlows    = "flows"    // the flow table: Flows
 	verbDrops    = "drops"    // the counters: Counters
 	verbUsage    = "usage"    // all counters: Usage
@@ -205,6 +206,12 @@ func (s *Server) answer(c *session, q request) error {
 	switch q.Verb {
 	case verbDescribe:
 		return c.send(s.lab.describe())
+	case verbTopology:
+		text, err := s.lab.Spec().YAML()
+		if err != nil {
+			return err
+		}
+		return c.send(Topology{string(text)})
 	case verbFlows:
 		return c.send(s.lab.flows())
 	case verbDrops:

@@ -89,7 +89,12 @@ func compare(t *testing.T, structure uint64) (sum tally) {
 		if whole != nil && !drawn && s.IntN(4) == 0 {
 			if a := plainAnswer(whole); a != nil {
 				sum.answers++
-				if back, _ := r.send(got.at, a); back != wantBack {
+				back, _ := r.send(got.at, a)
+				if back != wantBack && back.at == wantBack.at && back.at != "" { // it goes by another NAT gateway, which has drawn a port for it
+					sum.drawn++
+					wantBack, _ = r.foretell(got.at, a, plainAnswer)
+				}
+				if back != wantBack {
 					t.Fatalf("answer %d from %s, %s\n  to %s of %s\n  trace  %+v\n  router %+v", n, got.at, ends(a), ends(p), from, wantBack, back)
 				}
 			}
