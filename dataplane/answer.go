@@ -69,12 +69,14 @@ func (w *Worker) answerTo(p *packet.Packet) {
 func (w *Worker) sendReset(due answer, p *packet.Packet) {
 	w.counters.Resets++
 	w.write(due.to, w.spare[:])
+	w.log(due.to, w.spare[0], inbound, drop.None, nil)
 	if due.receiver == nil {
 		return
 	}
 	packet.BuildTCP(w.spare[0], netip.AddrPortFrom(p.Src, p.SrcPort), netip.AddrPortFrom(p.Dst, p.DstPort), packet.RST, p.TCPSeq(), 0, nil)
 	w.counters.Resets++
 	w.write(due.receiver, w.spare[:])
+	w.log(due.receiver, w.spare[0], inbound, drop.None, nil)
 }
 
 // inject forwards a packet of the router's own, w.spare: as one that arrives at interface i, or that the gateway there

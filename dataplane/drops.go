@@ -22,28 +22,16 @@ type ring struct {
 
 type slot struct {
 	mu     sync.Mutex
-	number uint64 // guarded by mu; 0 for an empty slot
-	fallen fallen // guarded by mu
+	number uint64      // guarded by mu; 0 for an empty slot
+	last   Observation // guarded by mu; without steps
 }
 
-// fallen is a dropped packet: an Observation that is not in words yet.
-type fallen struct {
-	about Observation // all but End
-	end   decision
-}
-
-func (f *fallen) observation() Observation {
-	o := f.about
-	o.End = f.end.step()
-	return o
-}
-
-func (r *ring) add(f *fallen) {
+func (r *ring) add(o *Observation) {
 	n := r.next.Add(1)
 	s := &r.slots[n%ringSize]
 	s.mu.Lock()
 	if s.number < n {
-		s.number, s.fallen = n, *f
+		s.number, s.last = n, *o
 	}
 	s.mu.Unlock()
 }
@@ -54,14 +42,14 @@ func (r *Router) LastDrops(filter Filter, n int) (last []Observation) {
 	filter = filter.normal()
 	type numbered struct {
 		number uint64
-		fallen fallen
+		last   Observation
 	}
 	var all []numbered
 	for i := range r.drops.slots {
 		s := &r.drops.slots[i]
 		s.mu.Lock()
 		if s.number != 0 {
-			all = append(all, numbered{s.number, s.fallen})
+			all = append(all, numbered{s.number, s.last})
 		}
 		s.mu.Unlock()
 	}
@@ -70,8 +58,7 @@ func (r *Router) LastDrops(filter Filter, n int) (last []Observation) {
 		if len(last) == n {
 			break
 		}
-		o := x.fallen.observation()
-		if filter.Expression == nil && filter.enters(o.From, o.Protocol, o.Src, o.Dst) && filter.ended(&o) {
+		if o := x.last; filter.Expression == nil && filter.enters(o.From, o.Protocol, o.Src, o.Dst) && filter.ended(&o) {
 			last = append(last, o)
 		}
 	}
@@ -88,26 +75,29 @@ func (w *Worker) unfit(p *packet.Packet, reason drop.Reason) drop.Reason {
 
 // dropped tells that a packet was dropped by the decision in w.fatal. A fragment that has to wait was not.
 func (w *Worker) dropped(p *packet.Packet) {
-	f := fallen{about: w.observation(p), end: w.fatal}
-	w.fell(&f)
+	o := w.observation(p)
+	o.end = w.fatal
+	w.fell(o)
 }
 
 // lost tells that the port of an interface did not take a packet. Who it came from is known, but not any more what its addresses
 // were then.
 func (w *Worker) lost(to *Interface, p *packet.Packet, reason drop.Reason) {
-	f := fallen{about: w.observation(p), end: made(StageInterface, to.ID, p, reason)}
+	o := w.observation(p)
+	o.end = made(StageInterface, to.ID, p, reason)
 	if w.film.followers == 0 { // else the packet is the one under way
-		f.about.Src, f.about.Dst, w.film.decoded = f.end.src, f.end.dst, false
+		o.Src, o.Dst, w.film.decoded = o.end.src, o.end.dst, false
 	}
-	w.fell(&f)
+	w.fell(o)
 }
 
-func (w *Worker) fell(f *fallen) {
-	if f.end.drop != drop.Held {
-		w.router.drops.add(f)
+// fell remembers a drop, and tells of it.
+func (w *Worker) fell(o Observation) {
+	if o.end.drop != drop.Held {
+		w.router.drops.add(&o)
 	}
 	if w.watch != nil {
-		o := f.observation()
-		w.tell(&o)
+		w.film.seen = o
+		w.tell(&w.film.seen)
 	}
 }

@@ -123,7 +123,7 @@ func (w *Worker) shoot(at Place, toward capture.Direction, p *packet.Packet) {
 // develop writes what watcher n took of a packet, now that it is known what became of it.
 func (w *Worker) develop(n int, o *Observation) {
 	m, c, comment := &w.film, w.watch.all[n].capture, ""
-	if o.End.Drop != drop.None {
+	if o.end.drop != drop.None {
 		comment = c.Explain(o)
 	}
 	for _, s := range m.shots {
@@ -151,7 +151,7 @@ func (w *Worker) arrived(to *Interface, packets []*packet.Packet) {
 // shootOwn captures what the router itself sends, which came from nobody.
 func (w *Worker) shootOwn(at Place, to *Interface, p *packet.Packet) {
 	d := made(StageInterface, to.ID, p, drop.None)
-	o := Observation{Time: p.Time, To: to.ID, Src: d.src, Dst: d.dst, End: d.step()}
+	o := Observation{Time: p.Time, To: to.ID, Src: d.src, Dst: d.dst, end: d}
 	for _, by := range w.watch.all {
 		c := by.capture
 		if c != nil && c.covers(at) && by.enters("", p.Protocol, d.src, d.dst) && by.Expression.Match(p) && by.ended(&o) {

@@ -193,11 +193,12 @@ func (w *Worker) quotesFlow(i *Interface, p *packet.Packet, d direction) bool {
 	if d == outbound { // the interface reports on a packet that came in
 		local, remote = remote, local
 	}
-	return w.tracked(conntrack.Tuple{Local: local, Remote: remote, Zone: i.zone, Protocol: protocol})
+	return w.tracked(conntrack.Tuple{Local: local, Remote: remote, Zone: i.zone, Protocol: protocol}, false)
 }
 
-// tracked says whether there is a live tracked connection of the name, real or opened by the question that this answers.
-func (w *Worker) tracked(t conntrack.Tuple) bool {
+// tracked says whether there is a live tracked connection of the name, real or opened by the question that this answers. For what
+// opens a connection one that is closed is none.
+func (w *Worker) tracked(t conntrack.Tuple, opens bool) bool {
 	if w.trace != nil && w.trace.tracks(t) {
 		return true
 	}
@@ -206,7 +207,7 @@ func (w *Worker) tracked(t conntrack.Tuple) bool {
 	}
 	held := w.router.flows.AcquireTuple(t)
 	f := held.Flow(w.now)
-	ok := f != nil && f.Cut == drop.None && f.Tracking == conntrack.Tracked
+	ok := f != nil && f.Cut == drop.None && f.Tracking == conntrack.Tracked && !(opens && f.State == conntrack.Closed)
 	held.Release()
 	return ok
 }

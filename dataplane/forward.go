@@ -19,6 +19,7 @@ const maxHops = 16
 func (w *Worker) Forward(from *Interface, p *packet.Packet) (*Interface, drop.Reason) {
 	w.now, w.source, w.entered, w.mtu = p.Time, netip.AddrPortFrom(p.Src, p.SrcPort), netip.AddrPortFrom(p.Dst, p.DstPort), 0
 	if reason := w.leave(from, p); reason != drop.None {
+		w.log(from, p, outbound, reason, nil)
 		return nil, reason
 	}
 	to, reason := w.route(from, p)
@@ -69,9 +70,11 @@ func (w *Worker) leg(from *Interface, p *packet.Packet) (*Interface, drop.Reason
 	}
 	if !inside {
 		if reason := w.acl(from.Subnet, p, outbound); reason != drop.None {
+			w.log(from, p, outbound, reason, nil)
 			return nil, reason
 		}
 	}
+	w.log(from, p, outbound, drop.None, r)
 	for range maxHops {
 		if !ok {
 			return nil, w.step(StageRoute, node.ID, nil, p, drop.NoRouteToDestination)
@@ -105,15 +108,18 @@ func (w *Worker) along(from *Interface, r *Route, p *packet.Packet) drop.Reason 
 	if r.Gateway == nil {
 		return drop.None
 	}
+	reason := drop.None
 	if r.Guard != nil {
-		if reason := w.acl(r.Guard, p, inbound); reason != drop.None {
-			return reason
+		reason = w.acl(r.Guard, p, inbound)
+	}
+	if reason == drop.None {
+		w.approach(r.Target, p)
+		if reason = w.step(StageGateway, r.Target, r, p, w.through(r, p)); reason != drop.None {
+			w.count(r.refused, p)
 		}
 	}
-	w.approach(r.Target, p)
-	reason := w.step(StageGateway, r.Target, r, p, w.through(r, p))
-	if reason != drop.None {
-		w.count(r.refused, p)
+	if r.Entry != nil {
+		w.log(r.Entry, p, inbound, reason, nil)
 	}
 	return reason
 }
@@ -129,6 +135,15 @@ func (w *Worker) through(r *Route, p *packet.Packet) drop.Reason {
 
 // arrive is what happens at the interface that p reaches, from inside its subnet or from outside.
 func (w *Worker) arrive(i *Interface, p *packet.Packet, inside bool) drop.Reason {
+	reason := w.admit(i, p, inside)
+	if !i.Outlet {
+		w.log(i, p, inbound, reason, nil)
+	}
+	return reason
+}
+
+// admit is what the filters of the interface say of p, and the interface itself.
+func (w *Worker) admit(i *Interface, p *packet.Packet, inside bool) drop.Reason {
 	if i.Subnet != nil {
 		if !inside {
 			if reason := w.acl(i.Subnet, p, inbound); reason != drop.None {

@@ -27,9 +27,19 @@ type Observation struct {
 	ICMPType, ICMPCode uint8
 	Length, Segments   int            // bytes of the datagram, and how many a wire would carry for it
 	Src, Dst           netip.AddrPort // when it entered; invalid of a malformed one. Of one that was lost on the way out: when it left
-	End                Step           // the last decision: what dropped it, or the interface that got it
-	Steps              []Step         // all decisions, if they were wanted and recorded
+
+	end   decision
+	steps []decision
 }
+
+// Drop is why it was dropped; None if it was not.
+func (o *Observation) Drop() drop.Reason { return o.end.drop }
+
+// End is the last decision: what dropped it, or the interface that got it. It is put into words here, by who reads it.
+func (o *Observation) End() Step { return o.end.step() }
+
+// Steps are all decisions, if they were wanted; else none.
+func (o *Observation) Steps() []Step { return inWords(o.steps) }
 
 // Observer gets observations.
 type Observer struct {
@@ -89,14 +99,25 @@ func (o *Observer) Missed() uint64 { return o.missed.Load() }
 // Close ends the observation. What is in the queue can still be read.
 func (o *Observer) Close() { o.router.leave(o.self) }
 
-// offer puts an observation into the queue, if there is room.
+// offer puts a copy of an observation into the queue, if there is room.
 func (o *Observer) offer(seen *Observation) {
+	if len(o.queue) == cap(o.queue) { // in vain
+		o.missed.Add(1)
+		return
+	}
+	told := *seen
+	if told.steps = nil; o.self.steps {
+		told.steps = slices.Clone(seen.steps)
+	}
 	select {
-	case o.queue <- seen:
+	case o.queue <- &told:
 	default:
 		o.missed.Add(1)
 	}
 }
+
+// Watched says whether somebody watches packets. Batches that began before may not know of it yet.
+func (r *Router) Watched() bool { return r.watch.Load() != nil }
 
 func (r *Router) join(w *watcher) error {
 	r.watchMu.Lock()
@@ -137,13 +158,14 @@ func watchingOf(all []*watcher) *watching {
 // film is what a worker notes of the packet that somebody watches.
 type film struct {
 	followers uint64         // the watchers that follow it, as bits
-	steps     []Step         // reused
+	steps     []decision     // reused
 	counts    []uint32       // per watcher: how many packets it wanted, for sampling
 	original  *packet.Packet // the packet as it entered, if a cold watcher wants that; reused
 	decoded   bool           // the packet under way is well formed
 	shots     []shot         // reused
 	bytes     []byte         // of the shots; reused
 	own       bool           // what is written is the router's own
+	seen      Observation    // of the packet under way, while it is told; reused
 }
 
 // watched notes that others watch now.
@@ -176,20 +198,23 @@ func (w *Worker) begin(p *packet.Packet, fault packet.Fault) {
 		return
 	}
 	src, dst := netip.AddrPortFrom(p.Src, p.SrcPort), netip.AddrPortFrom(p.Dst, p.DstPort)
+	followers, steps := uint64(0), false
 	for n, by := range v.all {
 		switch {
 		case by.cold || !by.enters(w.in.id, p.Protocol, src, dst):
 		case by.capture == nil && by.Expression != nil && (!m.decoded || !by.Expression.Match(p)):
 		case !w.chosen(n):
 		default:
-			m.followers |= 1 << n
-			if by.steps {
-				w.steps = &m.steps
-			}
+			followers |= 1 << n
+			steps = steps || by.steps
 		}
 	}
-	if m.followers != 0 {
-		w.flush()
+	if followers == 0 {
+		return
+	}
+	w.flush() // what is pending is of packets that others follow, or nobody
+	if m.followers = followers; steps {
+		w.steps = &m.steps
 	}
 }
 
@@ -213,33 +238,24 @@ func (w *Worker) observation(p *packet.Packet) Observation {
 
 // delivered tells that a packet has reached interface to.
 func (w *Worker) delivered(to *Interface, p *packet.Packet) {
-	o := w.observation(p)
-	o.To = to.ID
-	d := made(StageInterface, to.ID, p, drop.None)
-	o.End = d.step()
-	w.tell(&o)
+	o := &w.film.seen
+	*o = w.observation(p)
+	o.To, o.end = to.ID, made(StageInterface, to.ID, p, drop.None)
+	w.tell(o)
 }
 
 // tell tells those who follow the packet, and of a dropped one those who only want to know that, what became of it. Nobody follows
 // it any further.
 func (w *Worker) tell(o *Observation) {
 	m := &w.film
-	steps := m.steps
+	o.steps = m.steps
 	for n, by := range w.watch.all {
-		if m.followers>>n&1 == 0 && !(by.cold && w.wants(n, o)) {
-			continue
-		}
-		o.Steps = steps
 		switch {
-		case !by.ended(o):
+		case m.followers>>n&1 == 0 && !(by.cold && w.wants(n, o)), !by.ended(o):
 		case by.capture != nil:
 			w.develop(n, o)
-		case o.End.Drop != drop.Held: // which is not the end of it
-			told := *o
-			if told.Steps = nil; by.steps {
-				told.Steps = slices.Clone(steps)
-			}
-			by.observer.offer(&told)
+		case o.end.drop != drop.Held: // which is not the end of it
+			by.observer.offer(o)
 		}
 	}
 	m.followers, m.steps, m.shots, m.bytes, w.steps = 0, m.steps[:0], m.shots[:0], m.bytes[:0], nil
@@ -248,6 +264,6 @@ func (w *Worker) tell(o *Observation) {
 // wants is what begin asks, for a watcher who wants to know only of what was dropped.
 func (w *Worker) wants(n int, o *Observation) bool {
 	by := w.watch.all[n]
-	return o.End.Drop != drop.None && by.enters(o.From, o.Protocol, o.Src, o.Dst) &&
+	return o.end.drop != drop.None && by.enters(o.From, o.Protocol, o.Src, o.Dst) &&
 		(by.Expression == nil || w.film.decoded && by.Expression.Match(w.film.original)) && w.chosen(n)
 }

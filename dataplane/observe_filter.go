@@ -63,17 +63,17 @@ func (f *Filter) enters(from string, protocol uint8, src, dst netip.AddrPort) bo
 
 // ended asks what is known only at a packet's end.
 func (f *Filter) ended(o *Observation) bool {
-	dropped := o.End.Drop != drop.None
+	dropped := o.end.drop != drop.None
 	switch {
 	case f.Verdict != Any && dropped != (f.Verdict == Dropped):
 		return false
-	case len(f.Reasons) > 0 && !slices.Contains(f.Reasons, o.End.Drop):
+	case len(f.Reasons) > 0 && !slices.Contains(f.Reasons, o.end.drop):
 		return false
 	case f.NAT.IsValid() && !o.had(f.NAT):
 		return false
 	}
 	return f.To.anybody() || slices.Contains(f.To.Interfaces, o.To) ||
-		dropped && (slices.Contains(f.To.Interfaces, o.End.Where) && o.End.Where != o.From || f.To.owns(o.Dst) || f.To.owns(o.End.Dst))
+		dropped && (slices.Contains(f.To.Interfaces, o.end.where) && o.end.where != o.From || f.To.owns(o.Dst) || f.To.owns(o.end.dst))
 }
 
 func (p Party) owns(a netip.AddrPort) bool {
@@ -83,5 +83,5 @@ func (p Party) owns(a netip.AddrPort) bool {
 // had says whether the packet had an address at any time.
 func (o *Observation) had(a netip.Addr) bool {
 	is := func(src, dst netip.AddrPort) bool { return src.Addr() == a || dst.Addr() == a }
-	return is(o.Src, o.Dst) || is(o.End.Src, o.End.Dst) || slices.ContainsFunc(o.Steps, func(s Step) bool { return is(s.Src, s.Dst) })
+	return is(o.Src, o.Dst) || is(o.end.src, o.end.dst) || slices.ContainsFunc(o.steps, func(d decision) bool { return is(d.src, d.dst) })
 }

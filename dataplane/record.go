@@ -51,6 +51,15 @@ func (d *decision) step() Step {
 	return Step{Stage: d.stage, Where: d.where, Rule: rule, Src: d.src, Dst: d.dst, Drop: d.drop}
 }
 
+// inWords puts decisions into words.
+func inWords(made []decision) []Step {
+	steps := make([]Step, len(made))
+	for i := range made {
+		steps[i] = made[i].step()
+	}
+	return steps
+}
+
 // step is where forwarding tells what it does. It returns the reason for which the packet ends here, so that a decision and its record
 // are one line.
 func (w *Worker) step(stage Stage, where string, r *Route, p *packet.Packet, reason drop.Reason) drop.Reason {
@@ -132,8 +141,8 @@ func (w *Worker) rewrite(p *packet.Packet) (text string) {
 		return ""
 	}
 	before := &(*w.steps)[len(*w.steps)-1]
-	text = becomes("source", before.Src, netip.AddrPortFrom(p.Src, p.SrcPort))
-	if dst := becomes("destination", before.Dst, netip.AddrPortFrom(p.Dst, p.DstPort)); text != "" && dst != "" {
+	text = becomes("source", before.src, netip.AddrPortFrom(p.Src, p.SrcPort))
+	if dst := becomes("destination", before.dst, netip.AddrPortFrom(p.Dst, p.DstPort)); text != "" && dst != "" {
 		text += ", " + dst
 	} else {
 		text += dst
@@ -177,7 +186,7 @@ func (w *Worker) decided(d *decision, p *packet.Packet) drop.Reason {
 	if w.steps == nil {
 		return d.drop
 	}
-	*w.steps = append(*w.steps, d.step())
+	*w.steps = append(*w.steps, *d)
 	if w.film.followers != 0 && (d.stage != StageGateway || d.drop == drop.None) { // a packet that is refused does not leave the gateway
 		w.shoot(placeOf(d), d.toward, p)
 	}

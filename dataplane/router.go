@@ -37,6 +37,8 @@ type Router struct {
 	total    Counters               // guarded by mu; of detached ports
 	register register               // guarded by mu; of what is counted
 	zones    map[string]uint32      // guarded by mu; numbers of all interfaces there ever were, by id
+	numbered []string               // guarded by mu; their ids by number, 0 being none
+	logs     []*FlowLog             // guarded by mu; those that are open
 
 	stop    chan struct{}  // closed by Close
 	stopped sync.WaitGroup // of expire
@@ -80,8 +82,8 @@ func NewRouter(c Config) *Router {
 	}
 	r := &Router{
 		mode: c.Mode, now: c.Now, onFlow: c.OnFlow, onExpire: c.OnExpire,
-		flows: conntrack.New(conntrack.Config{Capacity: c.Flows}), attached: map[string]*attachment{}, zones: map[string]uint32{}, register: newRegister(), stop: make(chan struct{}),
-		depot: depot{most: 2 * runtime.GOMAXPROCS(0)},
+		flows: conntrack.New(conntrack.Config{Capacity: c.Flows}), attached: map[string]*attachment{}, zones: map[string]uint32{}, numbered: []string{""},
+		register: newRegister(), stop: make(chan struct{}), depot: depot{most: 2 * runtime.GOMAXPROCS(0)},
 	}
 	r.stopped.Go(r.expire)
 	return r
@@ -109,6 +111,7 @@ func (r *Router) Attach(id string, p port.Port) {
 	a.worker = newWorker(r, a)
 	r.mu.Lock()
 	r.attached[id] = a
+	a.worker.logInto(r.logs)
 	r.mu.Unlock()
 	go func() {
 		defer close(a.done)
@@ -134,6 +137,7 @@ func (r *Router) detach(a *attachment) error {
 	<-a.done
 	r.total.add(&a.worker.counters)
 	a.worker.tallies.addTo(r.register.retired)
+	r.keepLogs(a.worker)
 	return err
 }
 
@@ -165,8 +169,8 @@ func (r *Router) zone(id string) uint32 {
 	if n, ok := r.zones[id]; ok {
 		return n
 	}
-	n := uint32(len(r.zones) + 1)
-	r.zones[id] = n
+	n := uint32(len(r.numbered))
+	r.zones[id], r.numbered = n, append(r.numbered, id)
 	return n
 }
 
@@ -174,12 +178,17 @@ func (r *Router) zone(id string) uint32 {
 func (r *Router) publish(s *Snapshot) (at int64) {
 	at = r.now() // before anybody can judge a flow under s: no event is older than its commit
 	r.snapshot.Store(s)
+	r.grace()
+	return at
+}
+
+// grace waits until all workers have left the batches that they are in. mu is held.
+func (r *Router) grace() {
 	for _, a := range r.attached {
 		a.worker.mu.Lock()
 		//lint:ignore SA2001 a grace period, not a critical section
 		a.worker.mu.Unlock()
 	}
-	return at
 }
 
 // Snapshot returns the current snapshot, or nil before the first Commit.

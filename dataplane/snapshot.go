@@ -42,6 +42,9 @@ type Interface struct {
 	// Gateway makes the interface a gateway's: what arrives crosses and goes on from here, by the subnet's ACL and route table,
 	// instead of being delivered. Nil for all others.
 	Gateway Gateway
+	// Outlet says that packets come out of the interface and that none is delivered to it, as at a transit gateway's in the VPC
+	// that they go to: flow logs there have them once.
+	Outlet bool
 
 	attached *attachment // set by Commit; nil in a snapshot that is only traced
 	zone     uint32      // the interface's number in the flow table; set by Commit
@@ -97,8 +100,11 @@ type Route struct {
 	// MTU is the largest datagram in bytes that the target carries; 0 where it has no limit of its own. What is too big
 	// dies, answered with ICMP unless Silent, or is fragmented where IPv4 allows it and the route is not Silent
 	// (aws-semantics 8.5).
-	MTU      uint16
-	Silent   bool
+	MTU    uint16
+	Silent bool
+	// Entry is the network interface by which packets enter the target, where no one of ours receives them: a transit gateway's in
+	// the sender's VPC. It is for flow logs alone, and may be nil.
+	Entry    *Interface
 	ClampMSS uint16 // the largest MSS that a SYN through the target may announce; 0 for any. IPv4's; IPv6's is 20 less
 
 	target uint64 // hash of what a flow remembers of the route; set by Commit

@@ -61,7 +61,7 @@ func newSuperWire(t *testing.T) *superWire {
 	_, err := s.router.Capture(Capturing{
 		Points: []Point{{Port: true}}, Recorder: s.recorder,
 		Describe: func(at Place) (string, string) { return at.Where, "" },
-		Explain:  func(o *Observation) string { return o.End.Drop.String() },
+		Explain:  func(o *Observation) string { return o.End().Drop.String() },
 	})
 	require.NoError(t, err)
 	s.ports["eni-far"] = s.feed.Pipe

@@ -94,12 +94,13 @@ func (s *Snapshot) TraceOpen(flows *Router, from *Interface, p *packet.Packet, o
 
 func (s *Snapshot) trace(flows *Router, from *Interface, p *packet.Packet, t *Trace) *Trace {
 	p.Probe = true
-	t.Steps = make([]Step, 0, usualSteps)
-	w := &Worker{snapshot: s, trace: t, steps: &t.Steps, router: flows}
+	steps := make([]decision, 0, usualSteps)
+	w := &Worker{snapshot: s, trace: t, steps: &steps, router: flows}
 	if flows != nil {
 		p.Time = flows.now()
 	}
 	reached, reason := w.Forward(from, p)
+	t.Steps = inWords(steps)
 	if reason == drop.None {
 		t.Reached = reached
 	}

@@ -3,7 +3,9 @@ package dataplane
 import (
 	"net/netip"
 	"sync"
+	"sync/atomic"
 
+	"vpcsim/dataplane/aggregation"
 	"vpcsim/dataplane/conntrack"
 	"vpcsim/dataplane/drop"
 	"vpcsim/dataplane/packet"
@@ -44,10 +46,13 @@ type Worker struct {
 
 	fatal decision // what dropped the last packet that was dropped
 
-	steps *[]Step   // where its steps are recorded; nil if nobody wants them
-	trace *Trace    // nil except for probes
-	watch *watching // who watches packets; nil for nobody
-	film  film      // of a packet that somebody watches
+	steps *[]decision // where its steps are recorded; nil if nobody wants them
+	trace *Trace      // nil except for probes
+	watch *watching   // who watches packets; nil for nobody
+	film  film        // of a packet that somebody watches
+
+	tables atomic.Pointer[[]*aggregation.Table] // of the flow logs that there are, in the router's order; nil for none
+	logs   []*aggregation.Table                 // tables, during a batch
 }
 
 func newWorker(r *Router, in *attachment) *Worker {
@@ -83,6 +88,10 @@ func (w *Worker) process(batch []*packet.Packet) {
 	}
 	if v := w.router.watch.Load(); v != w.watch {
 		w.watched(v)
+	}
+	w.logs = nil
+	if t := w.tables.Load(); t != nil {
+		w.logs = *t
 	}
 	now, packets, bytes := w.router.now(), 0, 0
 	if watched := now < w.router.metered.Load(); watched != (w.meter != nil) {

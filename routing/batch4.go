@@ -22,7 +22,7 @@ const (
 	search32Way            // intervals in registers
 	search64Way
 	search128Way
-	sparseWay // bitmap root, 16 addresses at a time
+	sparseWay // bitmap root in pages, 16 addresses at a time
 	dense16Way
 	dense32Way
 	pipeline16Way // bitmap root, one address at a time in stages; blocks are left to do
@@ -31,7 +31,7 @@ const (
 
 func (w way) String() string {
 	return [...]string{
-		"sparse bitmap root", "interval search 32", "interval search 64", "interval search 128", "sparse bitmap root, vertical",
+		"bitmap root", "interval search 32", "interval search 64", "interval search 128", "paged bitmap root, vertical",
 		"bitmap root, vertical, 16-bit", "bitmap root, vertical, 32-bit", "bitmap root, pipeline, 16-bit", "bitmap root, pipeline, 32-bit",
 	}[w]
 }

@@ -37,6 +37,15 @@ func ways(intervals int, r *root4) (all []way) {
 	return append(all, oneByOne)
 }
 
+// liveWay is how a batch is looked up in a Live table. A node is read at once by each of the ways: it is eight bytes on an address
+// that is a multiple of eight.
+func liveWay() way {
+	if vectors() {
+		return dense32Way
+	}
+	return oneByOne
+}
+
 // lookup looks up as many of the addresses as it can, from the first on, and returns how many that are. If blocks is true, some
 // answers among them are block leaves.
 //

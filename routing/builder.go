@@ -17,6 +17,7 @@ type Entry[V comparable] struct {
 // Builder collects routes. The zero value is ready to use; it is for one goroutine.
 type Builder[V comparable] struct {
 	routes []Entry[V]
+	lists  []listRoute[V]
 	errs   []error
 }
 
@@ -46,7 +47,9 @@ func (b *Builder[V]) Build() (*Table[V], error) {
 	}
 	t := &Table[V]{}
 	var n4 int
-	t.routes, t.lost, n4 = ranked(b.routes)
+	all, lists := b.expanded()
+	t.routes, t.lost, n4 = ranked(all)
+	t.lists = lists
 	numbers := numbering[V]{values: make([]V, 1)}
 	spans4 := spans(t.routes[:n4], first4, last4, numbers.of)
 	spans6 := spans(t.routes[n4:], first6, last6, numbers.of)

@@ -27,7 +27,7 @@ type root4 struct {
 	leafBytes int
 	size      int
 	mask      Answer
-	blocks    Answer // a power of two, so that an OR of leaves tells whether there is a block among them
+	blocks    Answer // leaves from here on are blocks; a power of two, so that an OR of leaves tells whether there is a block among them
 	dense     bool   // whether all nodes lie in the order of their addresses
 	first     uint32 // the node of 0.0.0.0/19 if dense, else 0
 }
@@ -57,8 +57,13 @@ type rootBuilder struct {
 	at      int               // the current interval
 	leaves  []Answer          // block leaves are blockFlag and their number, until it is known how they are written
 	plain   map[Answer]uint64 // nodes of a single leaf, which is an answer
-	blocks  []uint64
-	pages   [pageCount]uint32
+	last    struct {          // the one that was asked for last
+		x    Answer
+		node uint64
+		made bool
+	}
+	blocks []uint64
+	pages  [pageCount]uint32
 }
 
 const blockFlag = 1 << 31
@@ -73,6 +78,32 @@ func (b *rootBuilder) skip(a address4) {
 // whole says whether the current interval lasts until last.
 func (b *rootBuilder) whole(last address4) bool {
 	return b.at+1 == len(b.starts) || b.starts[b.at+1] > last
+}
+
+// until is the number of the first step of 1<<shift addresses that the current interval does not fill, counted from address 0.
+func (b *rootBuilder) until(shift int) uint32 {
+	if b.at+1 == len(b.starts) {
+		return 1 << (32 - shift)
+	}
+	return uint32(b.starts[b.at+1] >> shift)
+}
+
+// run appends the nodes of /19s, given by their numbers.
+func (b *rootBuilder) run(nodes []uint64, from, to uint32) []uint64 {
+	for from < to {
+		first := address4(from) << 13
+		b.skip(first)
+		end := min(b.until(13), to)
+		if end <= from {
+			nodes = append(nodes, b.node(first, 8))
+			from++
+			continue
+		}
+		for n := b.uniform(b.answers[b.at]); from < end; from++ {
+			nodes = append(nodes, n)
+		}
+	}
+	return nodes
 }
 
 // node makes the node of 32 steps of 1<<shift addresses that begin at first.
@@ -112,11 +143,15 @@ func (b *rootBuilder) leaf(first address4, shift int) Answer {
 
 // uniform is the node of one leaf, the same for all such nodes.
 func (b *rootBuilder) uniform(x Answer) uint64 {
+	if b.last.made && b.last.x == x { // neighbours often are
+		return b.last.node
+	}
 	n, ok := b.plain[x]
 	if !ok {
 		n = uint64(len(b.leaves)) << 32
 		b.leaves, b.plain[x] = append(b.leaves, x), n
 	}
+	b.last.x, b.last.node, b.last.made = x, n, true
 	return n
 }
 
@@ -124,21 +159,23 @@ func (b *rootBuilder) uniform(x Answer) uint64 {
 func (b *rootBuilder) inPages() root4 {
 	var nodes []uint64 // pages in order of making
 	shared := map[Answer]uint32{}
-	for p := range uint32(pageCount) {
-		first := address4(p) << 21
-		b.skip(first)
-		whole := b.whole(first + 1<<21 - 1)
-		at, made := shared[b.answers[b.at]]
+	for p := uint32(0); p < pageCount; {
+		b.skip(address4(p) << 21)
+		x, end := b.answers[b.at], b.until(21) // up to where pages are equal
+		whole := end > p
+		at, made := shared[x]
 		if !whole || !made {
 			at = uint32(len(nodes))
-			if whole {
-				shared[b.answers[b.at]] = at
-			}
-			for i := range address4(pageNodes) {
-				nodes = append(nodes, b.node(first|i<<13, 8))
-			}
+			nodes = b.run(nodes, p*pageNodes, (p+1)*pageNodes)
 		}
-		b.pages[p] = at - p*pageNodes // Answer4 adds a>>13, which begins with p
+		if whole {
+			shared[x] = at
+		} else {
+			end = p + 1
+		}
+		for ; p < end; p++ {
+			b.pages[p] = at - p*pageNodes // Answer4 adds a>>13, which begins with p
+		}
 	}
 	for p := range b.pages {
 		b.pages[p] += uint32(len(b.blocks))
@@ -149,13 +186,10 @@ func (b *rootBuilder) inPages() root4 {
 }
 
 // inOrder puts the nodes in the order of their addresses. Leaves are 16-bit if that is enough and smaller: there the blocks' numbers
-// follow the answers' in one count, and a node is wasted for each.
+// follow the answers' in one count, and eight nodes are wasted for each answer, which are never touched.
 func (b *rootBuilder) inOrder(limit int) root4 {
 	r := root4{dense: true}
-	nodes := make([]uint64, 1<<19)
-	for i := range nodes {
-		nodes[i] = b.node(address4(i)<<13, 8)
-	}
+	nodes := b.run(make([]uint64, 0, 1<<19), 0, 1<<19)
 	flag := 1 << bits.Len(uint(limit-1)) // answers are less
 	waste := flag * blockNodes
 	if flag+len(b.blocks)/blockNodes <= 1<<16 && waste*8 < len(b.leaves)*2 {

@@ -73,35 +73,67 @@ func TestAgainstGold(t *testing.T) {
 	}
 }
 
-func FuzzLookup(f *testing.F) {
-	f.Add([]byte{10, 0, 0, 0, 16, 0, 10, 0, 1, 0, 24, 1}, uint32(0x0a000105))
-	f.Add([]byte{0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 32, 2}, ^uint32(0))
-	f.Fuzz(func(t *testing.T, routes []byte, addr uint32) {
-		var g gold
-		for i := 0; i+6 <= len(routes) && i < 600; i += 6 {
-			a := netip.AddrFrom4([4]byte(routes[i : i+4]))
-			g = append(g, Entry[int]{netip.PrefixFrom(a, int(routes[i+4])%33), Origin(routes[i+5] & 3), i + 1})
-		}
-		table := build(t, g)
-		agree(t, g, table, netip.AddrFrom4([4]byte{byte(addr >> 24), byte(addr >> 16), byte(addr >> 8), byte(addr)}))
-		for _, a := range edges(g) {
-			agree(t, g, table, a)
-		}
-	})
-}
-
-func TestInvalidPrefixFailsBuild(t *testing.T) {
+func TestInvalidPrefixesFailBuildByName(t *testing.T) {
 	var b Builder[int]
-	b.Add(netip.Prefix{}, Static, 1)
-	if _, err := b.Build(); err == nil {
-		t.Error("want an error")
+	b.Add(netip.MustParsePrefix("10.0.0.0/8"), Static, 1)
+	b.Add(netip.Prefix{}, Static, 7)
+	b.Add(netip.PrefixFrom(netip.MustParseAddr("10.1.2.3"), 33), Static, 8)
+	_, err := b.Build()
+	want := "routing: route 2 to 7: the zero Prefix is not a prefix\nrouting: route 3 to 8: 10.1.2.3 with a length beyond 32 is not a prefix"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
-func TestLookupDoesNotAllocate(t *testing.T) {
-	table := build(t, gold{{netip.MustParsePrefix("0.0.0.0/0"), Static, 1}, {netip.MustParsePrefix("10.0.0.0/16"), Local, 2}})
-	a := netip.MustParseAddr("10.0.0.9")
-	if n := testing.AllocsPerRun(100, func() { table.Lookup(a) }); n != 0 {
-		t.Errorf("%v allocations", n)
+func TestHostBitsAreIgnored(t *testing.T) {
+	table := build(t, gold{{netip.MustParsePrefix("100.68.0.18/18"), Static, 1}})
+	if e := table.Entries()[0]; e.Prefix != netip.MustParsePrefix("100.68.0.0/18") {
+		t.Errorf("got %s, want 100.68.0.0/18, as CreateRoute makes it", e.Prefix)
+	}
+	if v, _ := table.Lookup(netip.MustParseAddr("100.68.0.1")); v != 1 {
+		t.Error("an address before the host bits belongs to the prefix, too")
+	}
+}
+
+func TestZeroTableIsEmpty(t *testing.T) {
+	var table Table[int]
+	answers := []Answer{9, 9}
+	table.LookupBatch4([]uint32{1, 1<<32 - 1}, answers)
+	if answers[0] != 0 || answers[1] != 0 {
+		t.Errorf("IPv4: got %v", answers)
+	}
+	answers = []Answer{9}
+	table.LookupBatch6([]Address6{{1, 1}}, answers)
+	if answers[0] != 0 {
+		t.Errorf("IPv6: got %v", answers)
+	}
+	for _, a := range []string{"10.0.0.1", "::1"} {
+		if _, ok := table.Match(netip.MustParseAddr(a)); ok {
+			t.Errorf("%s: Match found something", a)
+		}
+	}
+	if table.Explain(netip.MustParseAddr("10.0.0.1")) != nil || len(table.Entries()) != 0 || table.Outdated() != nil {
+		t.Error("want nothing")
+	}
+}
+
+func TestLookupsDoNotAllocate(t *testing.T) {
+	table := build(t, append(vpc(30), Entry[int]{netip.MustParsePrefix("2001:db8::/32"), Static, 9}))
+	live, err := NewLive(table.Entries())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a4, a6, answers := make([]uint32, 40), make([]Address6, 40), make([]Answer, 40)
+	v4, v6 := netip.MustParseAddr("10.0.0.9"), netip.MustParseAddr("2001:db8::9")
+	for name, lookup := range map[string]func(){
+		"Lookup":          func() { table.Lookup(v4); table.Lookup(v6) },
+		"batches":         func() { table.LookupBatch4(a4, answers); table.LookupBatch6(a6, answers) },
+		"Lookup of Live":  func() { live.Lookup(v4); live.Lookup(v6) },
+		"batches of Live": func() { live.LookupBatch4(a4, answers); live.LookupBatch6(a6, answers) },
+		"Match":           func() { table.Match(v4) },
+	} {
+		if n := testing.AllocsPerRun(100, lookup); n != 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
 	}
 }

@@ -22,19 +22,25 @@ var (
 )
 
 func (a *app) inspect() *cobra.Command {
-	var topo, name string
+	var topo, name, address string
 	cmd := &cobra.Command{
 		Use: "inspect [" + strings.Join(inspectable, "|") + "]", Short: "the state of a running lab, or what a file says",
 		Long: "Shows the state of a running lab, or with -t what a file would make: all but what only packets make.\n" +
 			"Of a running lab, routes, rules and ACL entries come with how many packets they decided about, NAT gateways with their\n" +
-			"CloudWatch metrics. docs/counters.md says what each count means.",
+			"CloudWatch metrics. docs/counters.md says what each count means. With routes --explain ADDRESS it tells which route each\n" +
+			"table takes to an address, and why not the others.",
 		Args: cobra.MaximumNArgs(1), ValidArgs: inspectable,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			what := argOr(args, "")
 			if what != "" && !slices.Contains(inspectable, what) {
 				return usage("inspect %s: must be one of %s", what, strings.Join(inspectable, ", "))
 			}
-			if topo != "" {
+			switch {
+			case cmd.Flags().Changed("explain") && what != "routes":
+				return usage("--explain is about routes: vpcsim inspect routes --explain %s", address)
+			case what == "routes" && cmd.Flags().Changed("explain"):
+				return a.explainRoutes(cmd.Context(), topo, name, address)
+			case topo != "":
 				return a.inspectFile(topo, what)
 			}
 			client, err := a.client(name)
@@ -48,6 +54,7 @@ func (a *app) inspect() *cobra.Command {
 	}
 	labFlag(cmd, &name)
 	cmd.Flags().StringVarP(&topo, "topo", "t", "", "topology or scenario file instead of a running lab, - for standard input")
+	cmd.Flags().StringVar(&address, "explain", "", "of routes: which one each table takes to this address, and why not the others")
 	cmd.MarkFlagsMutuallyExclusive("topo", "name")
 	return cmd
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -83,7 +84,7 @@ func (a *app) observation(v *control.ObservationView, line json.RawMessage) erro
 		r.line(0, "… here %s missing: they came faster than they were taken", plural(int(v.Missed), "packet"))
 		return nil
 	}
-	r.line(0, "%s  %s", v.Time.Local().Format("15:04:05.000000"), heading(v))
+	r.item(0, v.Time.Local().Format("15:04:05.000000  "), 2, "%s", heading(v))
 	before := control.StepView{Source: v.Source, Destination: v.Destination}
 	for _, s := range v.Steps {
 		r.line(4, "%s", stepLine(before, s))
@@ -113,23 +114,13 @@ func heading(v *control.ObservationView) string {
 	if v.Packets > 1 {
 		size += " in " + plural(v.Packets, "segment")
 	}
-	return fmt.Sprintf("%s -> %s %s, %s, from %s", v.Source, v.Destination, what, size, called("", v.Instance+bare(v)))
+	return fmt.Sprintf("%s -> %s %s, %s, from %s", v.Source, v.Destination, what, size, cmp.Or(v.Instance, v.InterfaceID))
 }
 
-// bare is the interface's id where nothing has a name.
-func bare(v *control.ObservationView) string {
-	if v.Instance == "" {
-		return v.InterfaceID
-	}
-	return ""
-}
-
+// called is an id with the name of what has it, if it has one.
 func called(id, name string) string {
-	switch {
-	case name == "":
+	if name == "" {
 		return id
-	case id == "":
-		return name
 	}
 	return fmt.Sprintf("%s (%s)", id, name)
 }

@@ -6,13 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
-	"vpcsim/dataplane/capture"
-	"vpcsim/internal/monotonic"
-	"vpcsim/internal/report"
 	"vpcsim/internal/scenario"
 	"vpcsim/topology"
 	"vpcsim/topology/host"
@@ -23,6 +19,7 @@ type player struct {
 	*app
 	mode, scope, pcap string
 	folder            string // of --report
+	flowLogs          string
 	dryRun            bool
 }
 
@@ -50,8 +47,10 @@ func (a *app) run() *cobra.Command {
 func (p *player) flags(cmd *cobra.Command) {
 	modeFlags(cmd, &p.mode, &p.scope)
 	cmd.Flags().StringVar(&p.pcap, "pcap", "", "record all packets to this file (pcapng)")
-	cmd.Flags().StringVar(&p.folder, "report", "", "write a report to this folder: index.html, report.json, packets.pcapng")
+	cmd.Flags().StringVar(&p.folder, "report", "", "write a report to this folder: index.html, report.json, packets.pcapng, flowlogs.log.gz")
+	cmd.Flags().StringVar(&p.flowLogs, "flowlogs", "", "write VPC flow logs to this file (.gz and .parquet are what they say), with the fields of versions 2 to 5")
 	cmd.MarkFlagsMutuallyExclusive("pcap", "report")
+	cmd.MarkFlagsMutuallyExclusive("flowlogs", "report")
 	cmd.Flags().BoolVar(&p.dryRun, "dry-run", false, "only check that the scenario could be played")
 }
 
@@ -65,15 +64,12 @@ func (p *player) play(ctx context.Context, f *scenario.File, source *topology.So
 		_, err := fmt.Fprintf(p.stdout, "scenario %s could be played; nothing was done\n", f.Name)
 		return err
 	}
-	record, err := p.create()
+	files, err := p.open()
 	if err != nil {
 		return err
 	}
 	if err := p.confine(confined); err != nil {
 		return err
-	}
-	if record != nil {
-		o.Recorder = capture.NewRecorder(record, monotonic.Now(), 0)
 	}
 	executable, err := os.Executable()
 	if err != nil {
@@ -81,49 +77,22 @@ func (p *player) play(ctx context.Context, f *scenario.File, source *topology.So
 	}
 	ctx, cancel := p.within(ctx, 0)
 	defer cancel()
+	recorder := files.recorder()
 	played, err := scenario.Run(ctx, f, source, scenario.Options{
-		Mode: o.Mode, Scope: o.Scope, Recorder: o.Recorder, Executable: executable, Say: p.sayAt,
+		Mode: o.Mode, Scope: o.Scope, Recorder: recorder, Executable: executable, Say: p.sayAt, FlowLogs: files.logs,
 	})
-	if o.Recorder != nil {
-		err = errors.Join(err, o.Recorder.Close())
-	}
+	err = errors.Join(err, files.endLogs())
 	if err == nil && p.folder != "" {
 		err = p.write(played)
 	}
 	if err != nil {
-		return unplayed(err)
+		return unplayed(errors.Join(err, recorder.Close()))
 	}
-	return p.report(played)
-}
-
-// write writes the report's folder.
-func (p *player) write(r *scenario.Report) error {
-	if err := report.Write(p.folder, r); err != nil {
-		return fileError(err)
+	err = p.report(played)
+	if unwritten := recorder.Close(); unwritten != nil { // which no packet has noticed
+		err = &exit{exitMachine, fmt.Errorf("%s: %w", p.pcap, unwritten)}
 	}
-	p.say("the report is %s", filepath.Join(p.folder, report.PageFile))
-	return nil
-}
-
-// create makes the file for packets, if one is wanted, and the folder of the report: first outside, where a wrong path is told at once.
-func (p *player) create() (*os.File, error) {
-	if p.folder != "" {
-		if err := os.MkdirAll(p.folder, 0o755); err != nil {
-			return nil, fileError(err)
-		}
-		p.pcap = filepath.Join(p.folder, report.PacketsFile)
-	}
-	switch p.pcap {
-	case "":
-		return nil, nil
-	case "-":
-		return nil, usage("--pcap needs a file: standard output is the report's")
-	}
-	f, err := os.Create(p.pcap)
-	if err != nil {
-		return nil, fileError(err)
-	}
-	return f, nil
+	return err
 }
 
 // unplayed gives an error that kept a checked scenario from being played its exit code: it is not the file's fault.

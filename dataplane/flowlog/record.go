@@ -49,7 +49,20 @@ type Record struct {
 	TCPFlags               int16 // NoFlags if unknown
 	Direction              Direction
 	TrafficPath            uint8 // egress only; 0 if unknown
+
+	Details // written and not read
 }
+
+// Details is what a record says of its network interface, and of what lies around it.
+type Details struct {
+	Account, Instance, Region, AZID string
+	InterfaceType                   string // of a network interface of AWS's own
+	SrcService, DstService          string // of AWS, whose public address the packet's is
+	NextHop                         NextHop
+}
+
+// NextHop is the network interface that packets go to next, or come from.
+type NextHop struct{ Interface, Subnet, AZID, VPC, Type string }
 
 // setter stores the text of a field. It returns what the text should have been, nothing if all is well.
 type setter func(r *Reader, text []byte) (want string)

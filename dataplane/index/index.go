@@ -141,18 +141,6 @@ func (x *Index[K]) grow() {
 	}
 }
 
-// Each calls visit for every key, which must not change the index.
-func (x *Index[K]) Each(visit func(k *K, slot int32)) {
-	for i := range x.buckets {
-		b := &x.buckets[i]
-		for j := range width {
-			if b.meta.used(j) {
-				visit(&b.key[j], b.slot[j])
-			}
-		}
-	}
-}
-
 // Remove takes k, whose hash is h, out and tells whether it was there.
 func (x *Index[K]) Remove(k *K, h uint64) bool {
 	found, i := x.find(k, h)
@@ -166,4 +154,16 @@ func (x *Index[K]) Remove(k *K, h uint64) bool {
 		x.buckets[at].meta.overflowBy(-1)
 	}
 	return true
+}
+
+// Each calls visit with every key and its slot, in no order. visit must not change the index.
+func (x *Index[K]) Each(visit func(k *K, slot int32)) {
+	for i := range x.buckets {
+		b := &x.buckets[i]
+		for j := range width {
+			if b.meta.used(j) {
+				visit(&b.key[j], b.slot[j])
+			}
+		}
+	}
 }

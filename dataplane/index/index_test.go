@@ -218,3 +218,27 @@ func BenchmarkLongestPut(b *testing.B) {
 	}
 	b.ReportMetric(float64(longest.Microseconds()), "µs/longest-put")
 }
+
+// TestEach: every key that is there comes once, with its slot.
+func TestEach(t *testing.T) {
+	seed := NewSeed()
+	hash := func(k *[2]uint64) uint64 { return seed.Hash16(k) }
+	x, want := New(hash), map[[2]uint64]int32{}
+	for n := range uint64(1000) {
+		k := [2]uint64{n, n * n}
+		x.Put(&k, hash(&k), int32(n))
+		want[k] = int32(n)
+		if n%3 == 0 {
+			x.Remove(&k, hash(&k))
+			delete(want, k)
+		}
+	}
+	got, times := map[[2]uint64]int32{}, 0
+	x.Each(func(k *[2]uint64, slot int32) {
+		got[*k] = slot
+		times++
+	})
+	if !maps.Equal(got, want) || times != len(want) {
+		t.Errorf("%d keys in %d calls, want %d", len(got), times, len(want))
+	}
+}

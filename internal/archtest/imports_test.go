@@ -31,11 +31,18 @@ var graph = []rule{
 	{"dataplane/capture", []string{"dataplane/packet"}, "writes what it is handed; drop reasons reach it as text"},
 	{"dataplane/pcapfilter", []string{"dataplane/packet"}, "tcpdump's language; asks a packet, and knows of no place where one may be"},
 	{"dataplane/flowlog", nil, "AWS's lines and what they mean; a leaf, so that it can be read and fuzzed alone"},
+	{
+		"dataplane/aggregation", []string{"dataplane/conntrack", "dataplane/drop", "dataplane/index", "dataplane/packet"},
+		"adds packets up to flows; what to log of them is decided above",
+	},
 	{"dataplane/port", []string{"dataplane/packet"}, "moves datagrams and looks into none"},
 	{"dataplane/port/tap", []string{"dataplane/packet", "dataplane/port"}, "one port of several kinds"},
 
 	{
-		"dataplane", []string{"dataplane/capture", "dataplane/conntrack", "dataplane/drop", "dataplane/filter", "dataplane/packet", "dataplane/pcapfilter", "dataplane/port", "routing"},
+		"dataplane", []string{
+			"dataplane/aggregation", "dataplane/capture", "dataplane/conntrack", "dataplane/drop", "dataplane/filter", "dataplane/index", "dataplane/packet",
+			"dataplane/pcapfilter", "dataplane/port", "routing",
+		},
 		"forwards over a graph it is given: neither topology nor a kind of gateway, which satisfy its Gateway without knowing it",
 	},
 	{"nat", []string{"dataplane/drop", "dataplane/index", "dataplane/packet"}, "a gateway rewrites a packet or refuses it; some remember connections"},
@@ -64,17 +71,24 @@ var graph = []rule{
 		},
 		"what a change would do, in words; what is lost is the data plane's own verdict",
 	},
+	{"internal/flowlogs/parquet", []string{"dataplane/flowlog"}, "the file format and its library, and nothing else"},
+	{
+		"internal/flowlogs", []string{
+			"dataplane", "dataplane/aggregation", "dataplane/conntrack", "dataplane/drop", "dataplane/flowlog", "internal/flowlogs/parquet", "routing", "topology",
+		},
+		"says in AWS's words what the data plane has counted; the data plane knows none of them",
+	},
 	{"internal/workload", []string{"internal/monotonic"}, "programs with sockets; they must not know that they are simulated"},
 	{
 		"internal/control", []string{
-			"dataplane", "dataplane/capture", "dataplane/conntrack", "dataplane/drop", "dataplane/packet", "dataplane/pcapfilter", "dataplane/port", "dataplane/port/tap",
-			"endpoint", "endpoint/dns", "endpoint/metadata", "endpoint/policy", "endpoint/s3", "internal/monotonic", "internal/whatif", "internal/probe", "nat", "topology", "topology/compile", "topology/host",
+			"dataplane", "dataplane/aggregation", "dataplane/capture", "dataplane/conntrack", "dataplane/drop", "dataplane/flowlog", "dataplane/packet", "dataplane/pcapfilter", "dataplane/port", "dataplane/port/tap",
+			"endpoint", "endpoint/dns", "endpoint/metadata", "endpoint/policy", "endpoint/s3", "internal/flowlogs", "internal/monotonic", "internal/whatif", "internal/probe", "nat", "topology", "topology/compile", "topology/host",
 		},
 		"the one writer: it alone changes a running lab",
 	},
 	{"internal/metrics", []string{"dataplane/drop", "internal/control", "nat"}, "shows what a lab counts to Prometheus, and counts nothing"},
 	{
-		"internal/scenario", []string{"dataplane", "dataplane/capture", "dataplane/conntrack", "dataplane/drop", "internal/control", "internal/monotonic", "internal/workload", "topology"},
+		"internal/scenario", []string{"dataplane", "dataplane/capture", "dataplane/conntrack", "dataplane/drop", "dataplane/flowlog", "internal/control", "internal/flowlogs", "internal/monotonic", "internal/workload", "topology"},
 		"plays a timeline through control, and judges what both ends saw",
 	},
 	{"internal/report", []string{"internal/control", "internal/scenario", "internal/workload"}, "draws what a run found; text and pictures out"},
@@ -90,7 +104,7 @@ var graph = []rule{
 	{
 		"cmd/vpcsim", []string{
 			"bench", "dataplane", "dataplane/capture", "dataplane/flowlog", "dataplane/port",
-			"internal/control", "internal/graph", "internal/metrics", "internal/monotonic", "internal/probe", "internal/prober", "internal/report", "internal/scenario", "internal/survey", "internal/whatif",
+			"internal/control", "internal/flowlogs", "internal/graph", "internal/metrics", "internal/monotonic", "internal/probe", "internal/prober", "internal/report", "internal/scenario", "internal/survey", "internal/whatif",
 			"internal/workload", "topology", "topology/awsimport", "topology/host",
 		},
 		"flags in, text out",
@@ -126,6 +140,7 @@ var modules = []users{
 		"golang.org/x/sys", []string{"bench", "bench/compare", "cmd/vpcsim", "dataplane/port/tap", "endpoint/metadata", "endpoint/s3", "internal/control", "internal/monotonic", "internal/prober", "internal/workload", "routing", "topology/host"},
 		"system calls, where there is a kernel to call; for routing, what the processor can",
 	},
+	{"github.com/parquet-go/parquet-go", []string{"internal/flowlogs/parquet"}, "a file format; nobody else's business"},
 	{"golang.org/x/net", []string{"endpoint/dns"}, "DNS messages; in tests also ICMP from a program's side, ours being in dataplane/packet"},
 	{"github.com/mmcloughlin/avo", []string{"routing/internal/asm"}, "assembly is written at home, and read by the assembler"},
 	{"github.com/stretchr/testify", nil, "require, for the set-up of tests"},

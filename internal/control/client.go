@@ -82,6 +82,11 @@ func (c Client) Access(ctx context.Context, q AccessQuery) (*AccessAnswer, error
 	return call[AccessAnswer](ctx, c, request{Verb: verbAccess, Access: &q})
 }
 
+// Routes asks which route each table takes to an address, and why not the others.
+func (c Client) Routes(ctx context.Context, address string) (*probe.Choices, error) {
+	return call[probe.Choices](ctx, c, request{Verb: verbRoutes, Address: address})
+}
+
 // Plan asks what a change would do. limit is how many connections of each fate are listed; 0 is all.
 func (c Client) Plan(ctx context.Context, q Intent, limit int) (*whatif.Plan, error) {
 	return call[whatif.Plan](ctx, c, request{Verb: verbPlan, Plan: &q, Limit: limit})

@@ -55,17 +55,18 @@ type StepView struct {
 
 // observed puts an observation into words.
 func (l *Lab) observed(o *dataplane.Observation) ObservationView {
+	end := o.End()
 	v := ObservationView{
-		Time: l.wall(o.Time), Monotonic: o.Time, Verdict: dataplane.Forwarded.String(), Stage: o.End.Stage.String(),
+		Time: l.wall(o.Time), Monotonic: o.Time, Verdict: dataplane.Forwarded.String(), Stage: end.Stage.String(),
 		InterfaceID: o.From, Instance: l.label(o.From), ToInterfaceID: o.To, ToInstance: l.label(o.To),
 		Protocol: packet.ProtocolName(int(o.Protocol)), Flags: flagNames(o), ICMP: icmpName(o),
-		Source: endOf(o, o.Src), Destination: endOf(o, o.Dst), SourceAtEnd: endOf(o, o.End.Src), DestinationAtEnd: endOf(o, o.End.Dst),
+		Source: endOf(o, o.Src), Destination: endOf(o, o.Dst), SourceAtEnd: endOf(o, end.Src), DestinationAtEnd: endOf(o, end.Dst),
 		Bytes: o.Length, Packets: o.Segments, Explanation: l.explain(o),
 	}
-	if o.End.Drop != drop.None {
-		v.Verdict, v.Reason, v.By, v.Rule = dataplane.Dropped.String(), o.End.Drop.String(), o.End.Where, ruleOf(o.End)
+	if end.Drop != drop.None {
+		v.Verdict, v.Reason, v.By, v.Rule = dataplane.Dropped.String(), end.Drop.String(), end.Where, ruleOf(end)
 	}
-	for _, s := range o.Steps {
+	for _, s := range o.Steps() {
 		v.Steps = append(v.Steps, StepView{
 			Stage: s.Stage.String(), Where: s.Where, Name: l.label(strings.Split(s.Where, "#")[0]), Rule: s.Rule,
 			Source: endOf(o, s.Src), Destination: endOf(o, s.Dst), Reason: s.Drop.String(),
@@ -76,19 +77,21 @@ func (l *Lab) observed(o *dataplane.Observation) ObservationView {
 
 // explain says in one sentence what became of a packet.
 func (l *Lab) explain(o *dataplane.Observation) string {
-	if o.End.Drop == drop.None {
-		return fmt.Sprintf("forwarded to %s, which sees %s", l.called(o.To), endOf(o, o.End.Src))
+	end := o.End()
+	if end.Drop == drop.None {
+		return fmt.Sprintf("forwarded to %s, which sees %s", l.called(o.To), endOf(o, end.Src))
 	}
-	by := l.called(o.End.Where)
-	if rule := ruleOf(o.End); rule != "" {
-		by = fmt.Sprintf("%s (%s)", o.End.Where, rule)
+	by := l.called(end.Where)
+	if rule := ruleOf(end); rule != "" {
+		by = fmt.Sprintf("%s (%s)", end.Where, rule)
 	}
-	return fmt.Sprintf("dropped by %s: %s", by, o.End.Drop)
+	return fmt.Sprintf("dropped by %s: %s", by, end.Drop)
 }
 
 // comment is what a capture says of a dropped packet.
 func (l *Lab) comment(o *dataplane.Observation) string {
-	return fmt.Sprintf("%s: %s; %s", o.End.Drop, strings.TrimSuffix(l.explain(o), ": "+o.End.Drop.String()), o.End.Drop.Sentence())
+	reason := o.Drop()
+	return fmt.Sprintf("%s: %s; %s", reason, strings.TrimSuffix(l.explain(o), ": "+reason.String()), reason.Sentence())
 }
 
 // called is a thing's id, with its name if it has one.

@@ -26,7 +26,7 @@ import (
 //	   or  <- {"version":1,"error":"no endpoint s3 …","code":2}
 //
 // One line of JSON asks, one answers, and the connection is closed. The verbs are the constants below. Some of them answer
-// with more lines: events with one per event, exec (server_exec.go) with one when the command runs and one when it has
+// with more lines: events with one per event, flowlog with its records, exec (server_exec.go) with one when the command runs and one when it has
 // ended, batch with those of [probe.Batch] before its own, observe and capture with packets (server_watch.go). The code is the exit code that the command line ends with.
 //
 // State: the server owns its listener and one goroutine per connection, each of which lives as long as its connection.
@@ -53,12 +53,14 @@ const (
 	verbChange   = "change"   // make a change, or only check it: ChangeResult
 	verbTrace    = "trace"    // answer a probe: probe.Answer
 	verbAccess   = "access"   // judge a request to S3: AccessAnswer
+	verbRoutes   = "routes"   // which routes lead to an address: probe.Choices
 	verbBatch    = "batch"    // answer many: see Server.batch
 	verbPlan     = "plan"     // foretell a change: whatif.Plan
 	verbEvents   = "events"   // Event, many
 	verbExec     = "exec"     // run a command: Started, then Exited
 	verbObserve  = "observe"  // ObservationView, many
 	verbCapture  = "capture"  // pcapng: see Server.capture
+	verbFlowLog  = "flowlog"  // keep a flow log: FlowLogPart, many
 	verbDown     = "down"     // end the lab
 )
 
@@ -70,6 +72,7 @@ type request struct {
 	DryRun  bool         `json:"dry_run,omitempty"`
 	Probe   *probe.Query `json:"probe,omitempty"`
 	Access  *AccessQuery `json:"access,omitempty"`
+	Address string       `json:"address,omitempty"` // of routes
 	Plan    *Intent      `json:"plan,omitempty"`
 	Limit   int          `json:"limit,omitempty"` // of what plan lists
 	Since   int          `json:"since,omitempty"`
@@ -79,6 +82,7 @@ type request struct {
 	Observe *PacketFilter `json:"observe,omitempty"`
 	Last    int           `json:"last,omitempty"` // drops that observe begins with
 	Capture *CaptureQuery `json:"capture,omitempty"`
+	FlowLog *FlowLogQuery `json:"flowlog,omitempty"`
 }
 
 // response is one line to a client.
@@ -229,12 +233,14 @@ func (s *Server) answer(c *session, q request) error {
 			return err
 		}
 		return c.send(done)
-	case verbTrace, verbPlan, verbAccess:
+	case verbTrace, verbPlan, verbAccess, verbRoutes:
 		return s.question(c, q)
 	case verbBatch:
 		return s.batch(c)
 	case verbEvents:
 		return s.events(c, q.Since, q.Follow)
+	case verbFlowLog:
+		return s.flowLog(c, q.FlowLog)
 	case verbExec:
 		return s.exec(c, q.Exec)
 	case verbObserve, verbCapture:
@@ -261,6 +267,12 @@ func (s *Server) question(c *session, q request) error {
 		return errors.New("access: nothing is asked")
 	case q.Verb == verbAccess:
 		a, err := s.lab.traceAccess(*q.Access)
+		if err != nil {
+			return err
+		}
+		return c.send(a)
+	case q.Verb == verbRoutes:
+		a, err := probe.Routes(s.lab.tracer().Network, q.Address)
 		if err != nil {
 			return err
 		}

@@ -165,6 +165,34 @@ func TestServerTracesTheLabAsItIs(t *testing.T) {
 	}
 }
 
+// TestServerExplainsRoutes: those of the network as it is.
+func TestServerExplainsRoutes(t *testing.T) {
+	_, c := serve(t)
+	ctx := context.Background()
+	taken := func() map[string]string {
+		choices, err := c.Routes(ctx, "52.216.1.1")
+		require.NoError(t, err)
+		all := map[string]string{}
+		for _, table := range choices.RouteTables {
+			all[table.Name] = "nothing"
+			for _, r := range table.Candidates {
+				if r.Taken {
+					all[table.Name] = strings.SplitN(r.Target, "-", 2)[0]
+				}
+			}
+		}
+		return all
+	}
+	before := taken()
+	_, err := c.Change(ctx, Change{CreateEndpoint: &CreateEndpoint{Name: "s3", Service: "s3", RouteTables: []string{"a"}}}, false)
+	require.NoError(t, err)
+	if after := taken(); before["a"] == "vpce" || after["a"] != "vpce" {
+		t.Errorf("before %v, after %v; want the endpoint after", before, after)
+	}
+	_, err = c.Routes(ctx, "nowhere")
+	require.ErrorContains(t, err, `"nowhere" is not an address`)
+}
+
 // TestServerAnswersBatches: over one connection, also one by one, and with what is wrong told at the end.
 func TestServerAnswersBatches(t *testing.T) {
 	_, c := serve(t)

@@ -14,6 +14,7 @@ import (
 	"vpcsim/dataplane"
 	"vpcsim/dataplane/capture"
 	"vpcsim/internal/control"
+	"vpcsim/internal/flowlogs"
 	"vpcsim/internal/monotonic"
 	"vpcsim/internal/workload"
 	"vpcsim/topology"
@@ -24,6 +25,7 @@ type Options struct {
 	Mode     dataplane.Mode
 	Scope    control.Scope
 	Recorder *capture.Recorder
+	FlowLogs flowlogs.Sink // takes the flow logs of all network interfaces, with the fields of versions 2 to 5; nil for none
 	// Executable is our own program, which runs the workloads.
 	Executable string
 	// Say is told, line by line, what happens; since is the time since the scenario began. It is called by Run's own goroutine.
@@ -70,6 +72,10 @@ func Run(ctx context.Context, f *File, src *topology.Source, o Options) (*Report
 		return nil, err
 	}
 	r.lab = lab
+	logged, err := r.log()
+	if err != nil {
+		return nil, errors.Join(err, lab.Close())
+	}
 	r.say("the VPC is up: %s", describe(lab.Network()))
 	err = r.play(ctx)
 	var report *Report
@@ -81,7 +87,7 @@ func Run(ctx context.Context, f *File, src *topology.Source, o Options) (*Report
 		r.stop(r.conns[name])
 	}
 	r.group.Wait()
-	return report, errors.Join(err, lab.Close())
+	return report, errors.Join(err, logged(), lab.Close())
 }
 
 func (r *run) say(format string, args ...any) {

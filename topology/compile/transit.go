@@ -44,7 +44,7 @@ func (c *compiler) attach(g *topology.TransitGateway) {
 			subnet := *c.subnets[s]
 			subnet.ACL = filter.NewNetworkACL(s.ACL.ID, unasked(s.ACL), entries(s.ACL, to, s.ACL.Egress))
 			c.add(&dataplane.Interface{
-				ID: a.InterfaceIDs[n], Name: a.Name, Addrs: []netip.Addr{a.Addresses[n]}, Subnet: &subnet, Gateway: passage{},
+				ID: a.InterfaceIDs[n], Name: a.Name, Addrs: []netip.Addr{a.Addresses[n]}, Subnet: &subnet, Gateway: passage{}, Outlet: true,
 			})
 		}
 	}
@@ -64,6 +64,7 @@ func (c *compiler) toTransitGateway(out *dataplane.Route, g *topology.TransitGat
 		out.Drop = drop.TransitNoRoute
 	default:
 		out.Gateway, out.Guard = hop{}, c.subnets[a.Subnets[inZone(a, zone)]] // tgw-nacls: its inbound entries are asked
+		out.Entry = c.interfaces[a.InterfaceIDs[inZone(a, zone)]]
 		out.Node = c.transitNode(transitView{a.Table, zone})
 	}
 }
