@@ -6,9 +6,9 @@
 //
 // A benchmark tells the truth only if it is built to. The rules, each with its reason:
 //
-//   - Answers are checked, key by key, against a model that shares no code with any contender, before anything is timed; and the
-//     sum of the answers of every timed run is compared with what it must be. A wrong table is fast, and a result that nobody
-//     uses is computed by nobody.
+//   - Answers are checked, key by key, against a model that shares no code with any contender: a quick contender's to all keys, a
+//     slow one's to those that it is timed with. The sum of the answers of every timed run is compared with what it must be. A
+//     wrong table is fast, and a result that nobody uses is computed by nobody.
 //   - Keys are many ([DefaultKeys]) and drawn at random: of few keys, the processor's branch predictor learns the answers.
 //   - Contenders take turns, in an order that rotates from round to round, so that a neighbour's noise, the clock's frequency and
 //     the state of the caches are shared out. What is compared is compared within a round; what is told is the median of rounds,

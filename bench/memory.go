@@ -8,6 +8,7 @@ import (
 
 // The memory probe reads 8 bytes at independent random places of a buffer. It is what a lookup costs that needs one read of a table of
 // that size and nothing else: whoever is near it cannot be made much faster, and whoever is faster has a smaller table.
+
 // probeKeys is how many places are read in a row; that they come again does not matter, since nothing but their addresses is learnt.
 const probeKeys = 1 << 20
 

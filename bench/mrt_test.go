@@ -96,6 +96,8 @@ func TestAWrongMRTFileIsNoTable(t *testing.T) {
 	entryTooLong[len(entryTooLong)-1-len(nextHop4(1))] = 200
 	tooLongPrefix := rib(2, "10.0.0.0/8", nextHop4(1))
 	tooLongPrefix[mrtHeaderLen+4] = 60
+	short := rib(2, "10.0.0.0/8", nextHop4(1), nextHop4(2))[mrtHeaderLen:]
+	short = short[:len(short)-4]
 	for name, row := range map[string]struct {
 		in   []byte
 		want string
@@ -104,9 +106,10 @@ func TestAWrongMRTFileIsNoTable(t *testing.T) {
 		"it ends within a record's header":      {whole[:len(peerIndex())+5], "record 2: the file ends within a record"},
 		"a record says that it is a gigabyte":   {append(peerIndex(), long...), "record 2: not a header of MRT"},
 		"an entry is longer than its record":    {append(peerIndex(), entryTooLong...), "record 2: "},
+		"a second entry is cut short":           {append(peerIndex(), mrtRecord(13, 2, short)...), "record 2: its entries are not as long as it says"},
 		"a prefix is longer than its addresses": {append(peerIndex(), tooLongPrefix...), "record 2: "},
 		"updates in the middle":                 {append(peerIndex(), mrtRecord(16, 4, make([]byte, 40))...), "record 2: of type 16"},
-		"a subtype that nobody knows":           {append(peerIndex(), mrtRecord(13, 77, make([]byte, 40))...), "record 2: unsupported table dumpv2 subtype"},
+		"a subtype that nobody knows":           {append(peerIndex(), mrtRecord(13, 77, make([]byte, 7))...), "record 2: unsupported table dumpv2 subtype"},
 		"text in the middle":                    {append(peerIndex(), []byte("10.0.0.0/8 a, and more of it\n")...), "record 2: "},
 		"no prefix at all":                      {peerIndex(), "no prefix in it"},
 	} {

@@ -63,14 +63,13 @@ type Result struct {
 
 // UpdateResult is what changing a table in place costs, and its readers meanwhile.
 type UpdateResult struct {
-	Table         string  `json:"Table"`
-	Family        string  `json:"Family"`
-	Contender     string  `json:"Contender"`
-	PerSecond     float64 `json:"PerSecond"`     // changes of one prefix in a second, by one writer
-	VisibleUs     Spread  `json:"VisibleUs"`     // microseconds from the call of Update until a reader on another core has the new answer
-	ReaderNs      Spread  `json:"ReaderNs"`      // nanoseconds per lookup with the writer at rest
-	ReaderLoss    Spread  `json:"ReaderLoss"`    // the part of its lookups that a reader loses while the writer is at full speed, by paired rounds
-	SharedMachine bool    `json:"SharedMachine"` // there was no core left for the writer alone
+	Table      string  `json:"Table"`
+	Family     string  `json:"Family"`
+	Contender  string  `json:"Contender"`
+	PerSecond  float64 `json:"PerSecond"`  // changes of one prefix in a second, by one writer
+	VisibleUs  Spread  `json:"VisibleUs"`  // microseconds from the call of Update until a reader on another core has the new answer
+	ReaderNs   Spread  `json:"ReaderNs"`   // nanoseconds per lookup with the writer at rest
+	ReaderLoss Spread  `json:"ReaderLoss"` // the part of its lookups that a reader loses while the writer is at full speed, by paired rounds
 }
 
 const memoryProbe = "memory"

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -32,8 +31,8 @@ type run struct {
 	steps  float64 // all of them
 }
 
-// Run carries a plan out. It tells how far it has come, and ends early, with the context's error, when the context does. That an
-// implementation gave wrong answers is no error here: Report.Wrong says so.
+// Run carries a plan out. It tells how far it has come, and ends early, with the context's error, when the context does. Other errors are the
+// user's: a plan or a file that is wrong. That an implementation gave wrong answers is none: Report.Wrong says so.
 func Run(ctx context.Context, plan Plan, makers []Maker, tell func(Progress)) (*Report, error) {
 	return runBy(ctx, plan, makers, probes(plan.probeSizes()), tell, time.Now)
 }
@@ -52,7 +51,9 @@ func runBy(ctx context.Context, plan Plan, makers []Maker, probes []Contender, t
 	}
 	defer crew.dismiss()
 	r := &run{ctx: ctx, plan: plan, makers: makers, tell: tell, crew: crew, probes: probes, report: &Report{Plan: plan}}
-	r.steps = float64((len(plan.Tables) + len(plan.Files)) * (1 + len(plan.Keys)*(plan.Rounds+1)))
+	for _, name := range slices.Concat(plan.Files, plan.Tables) {
+		r.steps += float64(1 + len(plan.scopeOf(name).keys)*(plan.Rounds+1))
+	}
 	watch := beginWatch()
 	r.report.Environment = environment()
 	if err := r.tables(); err != nil {
@@ -61,7 +62,7 @@ func runBy(ctx context.Context, plan Plan, makers []Maker, probes []Contender, t
 	if plan.Targets {
 		r.report.judge()
 	}
-	r.report.Warnings = append(plan.untrusted(), watch.end(r.report.Results)...)
+	r.report.Warnings = append(append(r.report.Warnings, plan.untrusted()...), watch.end(r.report.Results)...)
 	return r.report, nil
 }
 
@@ -230,11 +231,7 @@ func (r *run) keys(t Table, m *model, keys *Keys, all []built, cores []int) erro
 		for _, c := range b.Contenders(keys, r.plan.Batches) {
 			e := &entry{maker: b.maker, Contender: c, right: right}
 			if err := e.prepare(r.plan.Turn, r.crew.now); err != nil {
-				var wrong *wrongAnswer
-				if !errors.As(err, &wrong) {
-					return err
-				}
-				r.report.Wrong = append(r.report.Wrong, fmt.Sprintf("%s: %s", t.Name, wrong.in(keys)))
+				r.report.wrong(t, keys, err)
 				continue
 			}
 			entries = append(entries, e)
@@ -255,7 +252,7 @@ func (r *run) keys(t Table, m *model, keys *Keys, all []built, cores []int) erro
 	if err := r.rounds(t, keys, turns); err != nil {
 		return err
 	}
-	for _, turn := range turns {
+	for _, turn := range slices.DeleteFunc(turns, func(t *turn) bool { return t.wrong }) {
 		r.report.Results = append(r.report.Results, turn.result(t, keys))
 	}
 	return nil

@@ -144,7 +144,7 @@ func TestASlowContenderIsAskedForOtherKeysInEachRound(t *testing.T) {
 func TestAWrongAnswerIsFoundAndNotMeasured(t *testing.T) {
 	r, _, err := play(t, smallPlan(), fake{name: "good", ns: 2}, fake{name: "bad", ns: 1, mistake: func(at int) bool { return at == 40000 }})
 	require.NoError(t, err)
-	if len(r.Wrong) != 1 || !strings.HasPrefix(r.Wrong[0], "vpc-10: bad single: ") || !strings.Contains(r.Wrong[0], "got next hop 99, want ") {
+	if len(r.Wrong) != 1 || !strings.HasPrefix(r.Wrong[0], "vpc-10: bad single: got next hop 99, want ") || !strings.Contains(r.Wrong[0], ", for ") {
 		t.Errorf("got %q", r.Wrong)
 	}
 	if slices.ContainsFunc(r.Results, func(x Result) bool { return x.Contender == "bad" }) {
@@ -154,16 +154,18 @@ func TestAWrongAnswerIsFoundAndNotMeasured(t *testing.T) {
 }
 
 func TestAWrongAnswerOfASlowContenderIsFoundWhereItIsMeasured(t *testing.T) {
-	_, _, err := play(t, smallPlan(), fake{name: "bad", ns: 1000, mistake: func(at int) bool { return at == 20000 }})
-	if err == nil || !strings.Contains(err.Error(), "bad single: key 20000: got next hop 99") {
-		t.Errorf("got %v", err)
+	r, _, err := play(t, smallPlan(), fake{name: "bad", ns: 1000, mistake: func(at int) bool { return at == 20000 }})
+	require.NoError(t, err)
+	if len(r.Wrong) != 1 || !strings.HasPrefix(r.Wrong[0], "vpc-10: bad single: got next hop 99, want ") || len(r.Results) > 0 {
+		t.Errorf("got %q, and %d results", r.Wrong, len(r.Results))
 	}
 }
 
 func TestTimedAnswersMustAddUpToTheCheckedOnes(t *testing.T) {
-	_, _, err := play(t, smallPlan(), fake{name: "cheat", ns: 2, forget: true})
-	if err == nil || !strings.Contains(err.Error(), "cheat single: the answers to keys 0 to 65536 add up to 8 in a timed run, and to ") {
-		t.Errorf("got %v", err)
+	r, _, err := play(t, smallPlan(), fake{name: "cheat", ns: 2, forget: true}, fake{name: "good", ns: 2})
+	require.NoError(t, err)
+	if len(r.Wrong) != 1 || !strings.HasPrefix(r.Wrong[0], "vpc-10: cheat single: the answers to keys 0 to 65536 add up to 8 in a timed run, and to ") || len(r.Results) != 1 {
+		t.Errorf("got %q, and %d results", r.Wrong, len(r.Results))
 	}
 }
 
@@ -265,5 +267,49 @@ func TestAnswersAreAddedUpInPairs(t *testing.T) {
 		if got := sumOfPairs(words); got != want {
 			t.Errorf("%d answers: got %d, want %d", n, got, want)
 		}
+	}
+}
+
+func TestUpdatesAreMeasuredAndTheTableIsRightAfterThem(t *testing.T) {
+	if CPUs() < 2 {
+		t.Skip("a writer and a reader need a core each")
+	}
+	plan := smallPlan()
+	plan.Tables, plan.Updates, plan.Rounds = []string{"vpc-120", "aws-ranges"}, true, 2
+	r, err := runBy(t.Context(), plan, []Maker{Ours()}, nil, func(Progress) {}, time.Now)
+	require.NoError(t, err)
+	require.Empty(t, r.Wrong)
+	require.Len(t, r.Updates, 2)
+	for _, u := range r.Updates {
+		if u.PerSecond <= 0 || u.VisibleUs.Median <= 0 || u.VisibleUs.Rounds == 0 || u.ReaderNs.Rounds != 2 || u.ReaderLoss.Rounds != 2 {
+			t.Errorf("%s: %+v", u.Table, u)
+		}
+	}
+}
+
+func TestChurnLeavesWhatItSaysThatItLeaves(t *testing.T) {
+	table := generated(t, "vpc-120")
+	c, err := newChurn(table, 1)
+	require.NoError(t, err)
+	for range 1000 {
+		require.NoError(t, c.step())
+	}
+	gone, moved := 0, 0
+	for i := range c.routes {
+		if c.gone[i] {
+			gone++
+		} else if c.routes[i].NextHop != table.Routes[i].NextHop {
+			moved++
+		}
+	}
+	if gone == 0 || moved == 0 {
+		t.Errorf("%d withdrawn, %d moved", gone, moved)
+	}
+	keys, err := NewKeys("in-table", table, 1<<14, 1)
+	require.NoError(t, err)
+	require.NoError(t, c.check(keys))
+	c.gone[0] = !c.gone[0] // the default route: now the table is not what is said of it
+	if err := c.check(keys); err == nil || !strings.Contains(err.Error(), "vpcsim after 1000 updates batch 256: ") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"runtime"
@@ -28,15 +29,18 @@ type wrongAnswer struct {
 	got, want uint32
 }
 
-func (w *wrongAnswer) Error() string { return w.in(nil) }
+func (w *wrongAnswer) Error() string {
+	return fmt.Sprintf("%s: got next hop %d, want %d (0: no route)", w.who, w.got, w.want)
+}
 
-// in says it with the address.
-func (w *wrongAnswer) in(keys *Keys) string {
-	key := fmt.Sprintf("key %d", w.at)
-	if keys != nil {
-		key = keys.Addrs()[w.at].String()
+// wrong notes that a contender's answers were not right; if it is known to which address, that, too.
+func (r *Report) wrong(t Table, keys *Keys, err error) {
+	text := t.Name + ": " + err.Error()
+	var answer *wrongAnswer
+	if errors.As(err, &answer) {
+		text += ", for " + keys.Addrs()[answer.at].String()
 	}
-	return fmt.Sprintf("%s: %s: got next hop %d, want %d (0: no route)", w.who, key, w.got, w.want)
+	r.Wrong = append(r.Wrong, text)
 }
 
 // chunk is how many keys are asked for at once when their answers are checked; a multiple of all usual batches.
@@ -107,6 +111,7 @@ type turn struct {
 	checked map[int]bool // windows, by where they begin
 	allocs  float64      // bytes allocated
 	lookups float64
+	wrong   bool // an answer was; it is out of the running
 }
 
 func turnsOf(entries []*entry, cores []int) (all []*turn) {
@@ -118,37 +123,35 @@ func turnsOf(entries []*entry, cores []int) (all []*turn) {
 	return all
 }
 
-// stretch is the keys that one thread looks up in one turn, and what the sum of the answers must be.
+// stretch is the keys that one thread looks up in one turn, and what the answers added up to.
 type stretch struct {
 	from, to, times int
-	want            uint64
 	got             uint64
 }
 
-// stretches cuts the work of a round. Slow contenders are given other keys in each, which are checked beforehand.
-func (t *turn) stretches(round int, lasting time.Duration) ([]stretch, error) {
+// stretches cuts the work of a round. Slow contenders are given other keys in each.
+func (t *turn) stretches(round int, lasting time.Duration) []stretch {
 	all := make([]stretch, t.cores)
 	for i := range all {
-		s := stretch{from: i * t.keys / t.cores, times: 1}
-		s.to = s.from + t.keys
 		if t.whole {
-			s.times = max(1, int(math.Ceil(float64(lasting.Nanoseconds())/(t.guess*float64(t.keys)))))
-			s.want = t.sum * uint64(s.times)
-			all[i] = s
+			from := i * t.keys / t.cores
+			all[i] = stretch{from: from, to: from + t.keys, times: max(1, int(math.Ceil(float64(lasting.Nanoseconds())/(t.guess*float64(t.keys)))))}
 			continue
 		}
-		places := t.keys / t.window
-		s.from = (round*t.cores + i) % places * t.window
-		s.to = s.from + t.window
-		sum, err := t.check(s.from, s.to)
-		if err != nil {
-			return nil, err
-		}
-		t.checked[s.from] = true
-		s.want = sum
-		all[i] = s
+		from := (round*t.cores + i) % (t.keys / t.window) * t.window
+		all[i] = stretch{from: from, to: from + t.window, times: 1}
 	}
-	return all, nil
+	return all
+}
+
+// want is what the answers to a stretch must add up to. Those of slow contenders are checked only now, after they were timed: before, it
+// would have brought what they need into the caches.
+func (t *turn) want(s stretch) (uint64, error) {
+	if t.whole {
+		return t.sum * uint64(s.times), nil
+	}
+	t.checked[s.from] = true
+	return t.check(s.from, s.to)
 }
 
 // run looks the stretch up, around the end of the keys if it must.
@@ -163,17 +166,18 @@ func (s *stretch) run(e *entry) {
 
 // take is one turn in one round: the sample is nanoseconds per lookup on each core.
 func (t *turn) take(c *crew, round int, lasting time.Duration) error {
-	work, err := t.stretches(round, lasting)
-	if err != nil {
-		return err
-	}
+	work := t.stretches(round, lasting)
 	allocated := allocatedBytes()
 	took := c.measure(t.cores, func(thread int) { work[thread].run(t.entry) })
 	allocated = allocatedBytes() - allocated
 	rate := 0.0
 	for i, s := range work {
-		if s.got != s.want {
-			return fmt.Errorf("%s %s: the answers to keys %d to %d add up to %d in a timed run, and to %d before", t.maker, t.label(), s.from, s.to, s.got, s.want)
+		want, err := t.want(s)
+		if err != nil {
+			return err
+		}
+		if s.got != want {
+			return fmt.Errorf("%s %s: the answers to keys %d to %d add up to %d in a timed run, and to %d in others", t.maker, t.label(), s.from, s.to, s.got, want)
 		}
 		n := float64((s.to - s.from) * s.times)
 		rate += n / float64(max(took[i].Nanoseconds(), 1))
@@ -194,7 +198,7 @@ func allocatedBytes() float64 {
 	return float64(s[0].Value.Uint64())
 }
 
-// rounds gives every turn its place in each round. The order rotates, and goes backwards every other round.
+// rounds gives every turn its place in each round. The order rotates, and goes backwards every other round. Whoever is wrong in one has no more.
 func (r *run) rounds(table Table, keys *Keys, turns []*turn) error {
 	runtime.GC()
 	for round := range r.plan.Rounds {
@@ -204,8 +208,13 @@ func (r *run) rounds(table Table, keys *Keys, turns []*turn) error {
 			if round%2 == 1 {
 				at = len(turns) - 1 - at
 			}
-			if err := turns[at].take(r.crew, round, r.plan.Turn); err != nil {
-				return fmt.Errorf("%s: %w", table.Name, err)
+			t := turns[at]
+			if t.wrong {
+				continue
+			}
+			if err := t.take(r.crew, round, r.plan.Turn); err != nil {
+				t.wrong = true
+				r.report.wrong(table, keys, err)
 			}
 			if r.ctx.Err() != nil {
 				return r.ctx.Err()

@@ -85,10 +85,12 @@ func (w *Worker) dropped(p *packet.Packet) {
 func (w *Worker) lost(to *Interface, p *packet.Packet, reason drop.Reason) {
 	o := w.observation(p)
 	o.end = made(StageInterface, to.ID, p, reason)
+	decoded := w.film.decoded
 	if w.film.followers == 0 { // else the packet is the one under way
 		o.Src, o.Dst, w.film.decoded = o.end.src, o.end.dst, false
 	}
 	w.fell(o)
+	w.film.decoded = decoded
 }
 
 // fell remembers a drop, and tells of it.

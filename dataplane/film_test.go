@@ -126,6 +126,26 @@ func TestCaptureAtEveryPlace(t *testing.T) {
 	}
 }
 
+// TestALostPacketIsNotTakenForTheNextOne: one that nobody follows waits for its port, which does not take it, when the next one of
+// the batch comes in.
+func TestALostPacketIsNotTakenForTheNextOne(t *testing.T) {
+	w := newWatched(t, options{})
+	udp := packet.New(256)
+	packet.BuildUDP(udp, at(app, 1000), at(s3, 53), []byte("x"))
+	f, err := pcapfilter.Parse("udp")
+	require.NoError(t, err)
+	o := w.observe(Observing{Filter: Filter{Protocol: packet.UDP, Expression: f}})
+	end := w.capturing(Filter{Protocol: packet.UDP, Expression: f}, Point{Port: true})
+	worker, batch := w.bench("eni-app", udp)
+	w.router.Snapshot().Interface("host").attached = nil
+	both := batch(2)
+	both[0].SetBytes(segment(at(app, 1000), at(internet, 80), packet.SYN).Bytes())
+	worker.process(both)
+	require.Equal(t, []string{"true interface eni-app false: 10.0.1.10->52.216.1.2", "true interface s3 false: 198.51.100.10->52.216.1.2"}, end())
+	require.Equal(t, "s3", w.next(o).To)
+	require.Equal(t, drop.NoPort, w.router.LastDrops(Filter{}, 1)[0].Drop())
+}
+
 // TestCapturesShowWhatTheRouterSends: the RST in place of a cut connection's segment, and who asked for drops alone sees none of it.
 func TestCapturesShowWhatTheRouterSends(t *testing.T) {
 	w := &watched{newLab(t, Reset), map[string]*port.Pipe{}}

@@ -2,9 +2,12 @@
 
 #include "dpdk.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -16,20 +19,38 @@
 #include <rte_memory.h>
 #include <rte_vect.h>
 
-// Tables have huge pages where ours have them: without, a table of 64 MiB pays for the TLB and not for its structure.
-static int huge(const struct rte_memseg_list *list, void *unused)
+// The heap that tables are made in: anonymous memory with huge pages, where ours have them, too. DPDK's own memory is, without hugetlbfs, a
+// file in memory that the kernel gives small pages only, and a table of 64 MiB would pay for the TLB and not for its structure.
+static int heap;
+
+static int make_heap(size_t bytes)
 {
-	(void)unused;
-	madvise(list->base_va, list->len, MADV_HUGEPAGE);
-	return 0;
+	const size_t page = 2 << 20;
+	bytes = (bytes + page - 1) / page * page;
+	char *all = mmap(NULL, bytes + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (all == MAP_FAILED) {
+		rte_errno = ENOMEM;
+		return -1;
+	}
+	char *aligned = (char *)(((uintptr_t)all + page - 1) / page * page);
+	madvise(aligned, bytes, MADV_HUGEPAGE);
+	size_t pages = bytes / page;
+	rte_iova_t *where = malloc(pages * sizeof(*where));
+	for (size_t i = 0; i < pages; i++)
+		where[i] = (uintptr_t)aligned + i * page;
+	int err = rte_malloc_heap_create("tables");
+	if (err == 0)
+		err = rte_malloc_heap_memory_add("tables", aligned, bytes, where, pages, page);
+	free(where);
+	heap = rte_malloc_heap_get_socket("tables");
+	return err == 0 && heap >= 0 ? 0 : -1;
 }
 
-int vpcsim_eal(int argc, char **argv)
+int vpcsim_eal(int argc, char **argv, size_t heap_bytes)
 {
 	int err = rte_eal_init(argc, argv);
-	if (err >= 0)
-		rte_memseg_list_walk(huge, NULL);
-	return err;
+	rmdir(rte_eal_get_runtime_dir()); // made for this process alone, for what --no-shconf keeps in memory: it would stay behind, empty
+	return err < 0 ? err : make_heap(heap_bytes);
 }
 
 const char *vpcsim_error(void) { return rte_strerror(rte_errno); }
@@ -37,7 +58,7 @@ const char *vpcsim_error(void) { return rte_strerror(rte_errno); }
 size_t vpcsim_memory(void)
 {
 	struct rte_malloc_socket_stats stats;
-	return rte_malloc_get_socket_stats(0, &stats) == 0 ? stats.heap_allocsz_bytes : 0;
+	return rte_malloc_get_socket_stats(heap, &stats) == 0 ? stats.heap_allocsz_bytes : 0;
 }
 
 // name gives every table its own: DPDK keeps them by name.
@@ -52,7 +73,7 @@ static const char *name(const char *kind)
 void *vpcsim_lpm_create(uint32_t routes, uint32_t tbl8s)
 {
 	struct rte_lpm_config conf = { .max_rules = routes, .number_tbl8s = tbl8s };
-	return rte_lpm_create(name("lpm"), SOCKET_ID_ANY, &conf);
+	return rte_lpm_create(name("lpm"), heap, &conf);
 }
 
 int vpcsim_lpm_add(void *lpm, uint32_t ip, uint8_t depth, uint32_t next_hop) { return rte_lpm_add(lpm, ip, depth, next_hop); }
@@ -137,7 +158,7 @@ void *vpcsim_fib_create(uint32_t routes, uint32_t tbl8s, int wide)
 	struct rte_fib_conf conf = { .type = RTE_FIB_DIR24_8, .default_nh = 0, .max_routes = routes };
 	conf.dir24_8.nh_sz = wide ? RTE_FIB_DIR24_8_4B : RTE_FIB_DIR24_8_2B;
 	conf.dir24_8.num_tbl8 = tbl8s;
-	return rte_fib_create(name("fib"), SOCKET_ID_ANY, &conf);
+	return rte_fib_create(name("fib"), heap, &conf);
 }
 
 int vpcsim_fib_add(void *fib, uint32_t ip, uint8_t depth, uint32_t next_hop) { return rte_fib_add(fib, ip, depth, next_hop); }
@@ -170,7 +191,7 @@ uint64_t vpcsim_fib_lookup(void *table, const uint32_t *keys, size_t n, uint32_t
 void *vpcsim_lpm6_create(uint32_t routes, uint32_t tbl8s)
 {
 	struct rte_lpm6_config conf = { .max_rules = routes, .number_tbl8s = tbl8s };
-	return rte_lpm6_create(name("lpm6"), SOCKET_ID_ANY, &conf);
+	return rte_lpm6_create(name("lpm6"), heap, &conf);
 }
 
 int vpcsim_lpm6_add(void *lpm, const uint8_t *ip, uint8_t depth, uint32_t next_hop) { return rte_lpm6_add(lpm, ip, depth, next_hop); }
@@ -204,7 +225,7 @@ void *vpcsim_fib6_create(uint32_t routes, uint32_t tbl8s)
 	struct rte_fib6_conf conf = { .type = RTE_FIB6_TRIE, .default_nh = 0, .max_routes = routes };
 	conf.trie.nh_sz = RTE_FIB6_TRIE_4B; // with 2 bytes there are too few tables of 256 for the Internet
 	conf.trie.num_tbl8 = tbl8s;
-	return rte_fib6_create(name("fib6"), SOCKET_ID_ANY, &conf);
+	return rte_fib6_create(name("fib6"), heap, &conf);
 }
 
 int vpcsim_fib6_add(void *fib, const uint8_t *ip, uint8_t depth, uint32_t next_hop) { return rte_fib6_add(fib, ip, depth, next_hop); }

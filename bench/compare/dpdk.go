@@ -20,17 +20,26 @@ import (
 	"vpcsim/bench"
 )
 
-// poolMiB is the memory that DPDK takes its tables from. It costs nothing until it is used.
-const poolMiB = 6144
+// maxPoolMiB is the most memory that DPDK takes its tables from. It costs nothing until it is used.
+const maxPoolMiB = 6144
 
 // dpdk are the peers in C. Their tables come from memory of the process, with huge pages if the kernel has some to give, and may use AVX-512,
 // which DPDK does only when it is asked to.
 func dpdk() ([]bench.Maker, error) {
-	args := []string{
-		"compare", "--no-huge", "-m", strconv.Itoa(poolMiB), "--no-pci", "--no-telemetry", "--no-shconf", "--log-level", "error",
-		"--file-prefix", fmt.Sprintf("vpcsim-bench-%d", unix.Getpid()), "-l", "0", "--force-max-simd-bitwidth=512",
+	var machine unix.Sysinfo_t
+	if err := unix.Sysinfo(&machine); err != nil {
+		return nil, fmt.Errorf("how much memory there is: %w", err)
 	}
-	if err := initialize(args); err != nil {
+	cpu, err := firstCPU()
+	if err != nil {
+		return nil, err
+	}
+	pool := min(maxPoolMiB, machine.Totalram*uint64(machine.Unit)>>21)
+	err = initialize(
+		C.size_t(pool)<<20, "compare", "--no-huge", "-m", "64", "--no-pci", "--no-telemetry", "--no-shconf", "--log-level", "error",
+		"--file-prefix", fmt.Sprintf("vpcsim-bench-%d", unix.Getpid()), "-l", cpu, "--force-max-simd-bitwidth=512",
+	)
+	if err != nil {
 		return nil, err
 	}
 	return []bench.Maker{
@@ -41,27 +50,30 @@ func dpdk() ([]bench.Maker, error) {
 	}, nil
 }
 
+// firstCPU is one that this process may run on, since DPDK wants to be told.
+func firstCPU() (string, error) {
+	var cpus unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &cpus); err != nil {
+		return "", fmt.Errorf("which cores may be used: %w", err)
+	}
+	cpu := 0
+	for !cpus.IsSet(cpu) {
+		cpu++
+	}
+	return strconv.Itoa(cpu), nil
+}
+
 // initialize starts DPDK on a thread that ends then: DPDK pins the one that starts it.
-func initialize(args []string) error {
+func initialize(heap C.size_t, args ...string) error {
 	argv := make([]*C.char, len(args))
 	for i, a := range args {
 		argv[i] = C.CString(a) // kept: DPDK holds on to them
-	}
-	var cpus unix.CPUSet
-	if err := unix.SchedGetaffinity(0, &cpus); err != nil {
-		return fmt.Errorf("which cores may be used: %w", err)
-	}
-	for cpu := range 1024 {
-		if cpus.IsSet(cpu) {
-			argv[len(args)-2] = C.CString(strconv.Itoa(cpu))
-			break
-		}
 	}
 	failed := make(chan error)
 	go func() {
 		runtime.LockOSThread()
 		var err error
-		if C.vpcsim_eal(C.int(len(argv)), &argv[0]) < 0 {
+		if C.vpcsim_eal(C.int(len(argv)), &argv[0], heap) < 0 {
 			err = fmt.Errorf("DPDK does not start: %s", C.GoString(C.vpcsim_error()))
 		}
 		failed <- err

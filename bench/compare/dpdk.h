@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-int vpcsim_eal(int argc, char **argv);
+int vpcsim_eal(int argc, char **argv, size_t heap_bytes);
 const char *vpcsim_error(void);
 size_t vpcsim_memory(void);
 

@@ -18,14 +18,15 @@ import (
 // libraries are the peers in Go. Each gets the keys in the type that its lookup takes, made beforehand; the loops stand where the lookup
 // can be inlined into them, as far as the library lets it.
 func libraries() []bench.Maker {
+	keys := new(byteKeys)
 	return []bench.Maker{
 		{Name: "bart.Fast", Build: bartFast},
 		{Name: "bart.Table", Build: bartTable},
 		{Name: "bart.Lite", Build: bartLite},
-		{Name: "wireguard", Build: wireguard},
-		{Name: "critbitgo", Build: critbit},
-		{Name: "iptree", Build: ipTree},
-		{Name: "cidranger", Build: ranger},
+		{Name: "wireguard", Build: keys.wireguard},
+		{Name: "critbitgo", Build: keys.critbit},
+		{Name: "iptree", Build: keys.ipTree},
+		{Name: "cidranger", Build: keys.ranger},
 	}
 }
 
@@ -115,13 +116,27 @@ func bartLite(t bench.Table, progress func(int)) (*bench.Structure, error) {
 	}}, nil
 }
 
-// bytesOf are the keys as slices of bytes, 4 or 16 each.
-func bytesOf(k *bench.Keys) [][]byte {
-	all := make([][]byte, 0, k.Len())
-	for _, a := range k.Addrs() {
-		all = append(all, a.AsSlice())
+// byteKeys are the keys of a set as slices of bytes, 4 or 16 each; kept for the next library, since they take more memory than any table.
+type byteKeys struct {
+	of  *bench.Keys
+	all [][]byte
+}
+
+func (b *byteKeys) from(k *bench.Keys) [][]byte {
+	if b.of == k {
+		return b.all
 	}
-	return all
+	b.of, b.all = k, make([][]byte, 0, k.Len())
+	var row []byte
+	for _, a := range k.Addrs() {
+		bytes := a.AsSlice()
+		if cap(row)-len(row) < len(bytes) {
+			row = make([]byte, 0, 1<<20)
+		}
+		row = append(row, bytes...)
+		b.all = append(b.all, row[len(row)-len(bytes):len(row):len(row)])
+	}
+	return b.all
 }
 
 // numbered is a peer of WireGuard's that knows its next hop.
@@ -131,7 +146,7 @@ type numbered struct {
 }
 
 // wireguard keeps pointers to peers.
-func wireguard(t bench.Table, progress func(int)) (*bench.Structure, error) {
+func (b *byteKeys) wireguard(t bench.Table, progress func(int)) (*bench.Structure, error) {
 	table := new(device.AllowedIPs)
 	peers := map[uint32]*numbered{}
 	insert(t, progress, func(r bench.Route) {
@@ -141,7 +156,7 @@ func wireguard(t bench.Table, progress func(int)) (*bench.Structure, error) {
 		table.Insert(r.Prefix, &peers[r.NextHop].Peer)
 	})
 	return &bench.Structure{Detail: "AllowedIPs: a pointer for a value", Contenders: func(k *bench.Keys, _ []int) []bench.Contender {
-		return byBytes(bytesOf(k), func(ip []byte) uint32 {
+		return byBytes(b.from(k), func(ip []byte) uint32 {
 			peer := table.Lookup(ip)
 			if peer == nil {
 				return 0
@@ -151,7 +166,7 @@ func wireguard(t bench.Table, progress func(int)) (*bench.Structure, error) {
 	}}, nil
 }
 
-func critbit(t bench.Table, progress func(int)) (*bench.Structure, error) {
+func (b *byteKeys) critbit(t bench.Table, progress func(int)) (*bench.Structure, error) {
 	table := critbitgo.NewNet()
 	var failed error
 	insert(t, progress, func(r bench.Route) { failed = cmp.Or(failed, table.Add(ipNet(r.Prefix), r.NextHop)) })
@@ -159,7 +174,7 @@ func critbit(t bench.Table, progress func(int)) (*bench.Structure, error) {
 		return nil, failed
 	}
 	return &bench.Structure{Detail: "MatchIP: an interface for a value", Contenders: func(k *bench.Keys, _ []int) []bench.Contender {
-		return byBytes(bytesOf(k), func(ip []byte) uint32 {
+		return byBytes(b.from(k), func(ip []byte) uint32 {
 			_, v, _ := table.MatchIP(ip)
 			n, _ := v.(uint32)
 			return n
@@ -167,11 +182,11 @@ func critbit(t bench.Table, progress func(int)) (*bench.Structure, error) {
 	}}, nil
 }
 
-func ipTree(t bench.Table, progress func(int)) (*bench.Structure, error) {
+func (b *byteKeys) ipTree(t bench.Table, progress func(int)) (*bench.Structure, error) {
 	table := iptree.NewTree()
 	insert(t, progress, func(r bench.Route) { table.InplaceInsertNet(ipNet(r.Prefix), r.NextHop) })
 	return &bench.Structure{Detail: "GetByIP: an interface for a value", Contenders: func(k *bench.Keys, _ []int) []bench.Contender {
-		return byBytes(bytesOf(k), func(ip []byte) uint32 {
+		return byBytes(b.from(k), func(ip []byte) uint32 {
 			v, _ := table.GetByIP(ip)
 			n, _ := v.(uint32)
 			return n
@@ -189,7 +204,7 @@ type rangerEntry struct {
 func (e *rangerEntry) Network() net.IPNet { return e.network }
 
 // ranger gives all prefixes that contain an address, the longest one last.
-func ranger(t bench.Table, progress func(int)) (*bench.Structure, error) {
+func (b *byteKeys) ranger(t bench.Table, progress func(int)) (*bench.Structure, error) {
 	table := cidranger.NewPCTrieRanger()
 	var failed error
 	insert(t, progress, func(r bench.Route) { failed = cmp.Or(failed, table.Insert(&rangerEntry{*ipNet(r.Prefix), r.NextHop})) })
@@ -197,7 +212,7 @@ func ranger(t bench.Table, progress func(int)) (*bench.Structure, error) {
 		return nil, failed
 	}
 	return &bench.Structure{Detail: "ContainingNetworks, of which the last", Contenders: func(k *bench.Keys, _ []int) []bench.Contender {
-		return byBytes(bytesOf(k), func(ip []byte) uint32 {
+		return byBytes(b.from(k), func(ip []byte) uint32 {
 			all, _ := table.ContainingNetworks(ip)
 			if len(all) == 0 {
 				return 0

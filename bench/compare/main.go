@@ -9,6 +9,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -24,9 +25,17 @@ func main() {
 	defer stop()
 	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, err)
+		if errors.As(err, new(*inputError)) {
+			os.Exit(2)
+		}
 		os.Exit(1)
 	}
 }
+
+// inputError is a mistake in the plan, or in a file that it names: exit code 2, as vpcsim has it.
+type inputError struct{ error }
+
+func (e *inputError) Unwrap() error { return e.error }
 
 func run(ctx context.Context) error {
 	out, err := report()
@@ -35,7 +44,7 @@ func run(ctx context.Context) error {
 	}
 	plan, err := planFrom(os.Stdin)
 	if err != nil {
-		return err
+		return &inputError{err}
 	}
 	progress := json.NewEncoder(os.Stderr)
 	makers, err := dpdk()
@@ -47,7 +56,7 @@ func run(ctx context.Context) error {
 		_ = progress.Encode(p) // whoever does not listen misses nothing that counts
 	})
 	if err != nil {
-		return err
+		return &inputError{err}
 	}
 	return json.NewEncoder(out).Encode(result)
 }

@@ -22,8 +22,8 @@ type lookupFlags struct {
 }
 
 // lookupHelp is what vpcsim bench lookup --help says first.
-const lookupHelp = `Measures longest-prefix match. Every contender's answers to every key are first checked against a slow obvious model; then the
-contenders take turns, in an order that rotates, and the medians of their rounds are told, with their spread.
+const lookupHelp = `Measures longest-prefix match. Contenders take turns, in an order that rotates, and the medians of their rounds are told, with their
+spread; all answers are checked, one by one, against a slow obvious model.
 
 Tables:  %s, all generated;
          --table reads a file of prefixes, or an MRT dump of RouteViews or RIPE RIS, either of them also .gz

@@ -133,10 +133,14 @@ func (a *app) compare(ctx context.Context, program string, plan bench.Plan, tell
 	}
 	said := a.relay(stderr, tell)
 	if err := cmd.Wait(); err != nil {
+		code := exitFailed
+		if cmd.ProcessState.ExitCode() == exitUsage {
+			code = exitUsage
+		}
 		if len(said) > 0 {
 			err = errors.New(strings.Join(said, "\n"))
 		}
-		return nil, orStopped(ctx.Err(), &exit{exitFailed, err})
+		return nil, orStopped(ctx.Err(), &exit{code, err})
 	}
 	report := new(bench.Report)
 	if err := json.Unmarshal(out.Bytes(), report); err != nil {

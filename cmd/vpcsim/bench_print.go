@@ -19,7 +19,10 @@ func printLookup(w io.Writer, r *bench.Report) {
 	for _, t := range r.Tables {
 		row(w, t.Table, t.Family, strconv.Itoa(t.Prefixes), strconv.Itoa(t.NextHops), strconv.Itoa(t.Intervals), t.Origin)
 	}
-	for _, t := range r.Tables {
+	for i, t := range r.Tables {
+		if i > 0 && r.Tables[i-1].Table == t.Table {
+			continue // the notes are the table's and not the family's
+		}
 		for _, note := range t.Notes {
 			fmt.Fprintf(w, "%s: %s\n", t.Table, note)
 		}

@@ -27,7 +27,8 @@ import (
 //
 // One line of JSON asks, one answers, and the connection is closed. The verbs are the constants below. Some of them answer
 // with more lines: events with one per event, flowlog with its records, exec (server_exec.go) with one when the command runs and one when it has
-// ended, batch with those of [probe.Batch] before its own, observe and capture with packets (server_watch.go). The code is the exit code that the command line ends with.
+// ended, batch with those of [probe.Batch] before its own, observe and capture with packets (server_watch.go). The code is the
+// exit code that the command line ends with.
 //
 // State: the server owns its listener and one goroutine per connection, each of which lives as long as its connection.
 // A client that sends garbage gets an error; one that sends too much, or nothing, is disconnected.

@@ -15,15 +15,26 @@ func TestShapes(t *testing.T) {
 		{ChangeResult{}, "ChangeId CommittedAt DryRun Flows"},
 		{Flows{}, "Total Flows"},
 		{FlowView{}, "NetworkInterfaceId Instance Protocol Local Remote Direction Path SourceAtDestination State Cut Untracked Opened LastSeen"},
-		{Counters{}, "PacketsIn BytesIn PacketsOut BytesOut Resets ICMPErrors Drops PacketsResumed"},
+		{Counters{}, "PacketsIn BytesIn PacketsOut BytesOut Resets ICMPErrors Drops PacketsResumed BytesResumed"},
 		{DropView{}, "Reason Description Packets Bytes"},
+		{Usage{}, "Time Router NetworkInterfaces Gateways NatGateways Routes SecurityGroupRules NetworkAclEntries S3 Flows Events Commits CaptureDropped Uncounted"},
+		{InterfaceUsage{}, "NetworkInterfaceId Name PacketsSent BytesSent PacketsForwarded BytesForwarded PacketsReceived BytesReceived PacketsResumed Drops " +
+			"MismatchesIngress MismatchesEgress"},
+		{GatewayUsage{}, "GatewayId Egress Refused Ingress RefusedIngress TargetType"},
+		{NATUsage{}, "NatGatewayId Metrics"},
+		{RouteUsage{}, "RouteTableId Destination Packets Bytes"},
+		{RuleUsage{}, "RuleId IsEgress Packets Bytes"},
+		{S3Usage{}, "VpcEndpointId Connections Requests BytesIn BytesOut"},
+		{Top{}, "Usage FlowRates NatPorts"},
+		{FlowRate{}, "NetworkInterfaceId Instance Protocol Local Remote PacketsSentPerSecond PacketsReceivedPerSecond BytesSentPerSecond BytesReceivedPerSecond"},
+		{NATPortView{}, "NatGatewayId Sessions Ports Protocol Address Destination"},
 		{Description{}, "Name Region Preset Vpcs Subnets RouteTables VpcEndpoints NatGateways VpcPeeringConnections TransitGateways " +
 			"SecurityGroups NetworkAcls Instances NetworkInterfaces PrefixLists InternetHosts"},
 		{VpcView{}, "VpcId Name CidrBlock SecondaryCidrBlocks Ipv6CidrBlock InternetGatewayId EgressOnlyInternetGatewayId"},
 		{SubnetView{}, "SubnetId Name VpcId CidrBlock Ipv6CidrBlock AvailabilityZone RouteTableId NetworkAclId"},
 		{RouteTableView{}, "RouteTableId Name VpcId Main SubnetIds GatewayId Routes"},
 		{RouteView{}, "DestinationCidrBlock DestinationIpv6CidrBlock DestinationPrefixListId GatewayId NatGatewayId NetworkInterfaceId " +
-			"VpcPeeringConnectionId TransitGatewayId EgressOnlyInternetGatewayId State Origin"},
+			"VpcPeeringConnectionId TransitGatewayId EgressOnlyInternetGatewayId State Origin Packets Bytes"},
 		{EndpointView{}, "VpcEndpointId Name VpcEndpointType VpcId ServiceName State PrefixListId RouteTableIds PolicyDocument"},
 		{NATGatewayView{}, "NatGatewayId Name VpcId SubnetId ConnectivityType State NatGatewayAddresses Metrics"},
 		{NATAddressView{}, "NetworkInterfaceId PrivateIp PublicIp IsPrimary"},
@@ -34,9 +45,9 @@ func TestShapes(t *testing.T) {
 		{TransitTableView{}, "TransitGatewayRouteTableId Name Routes"},
 		{TransitRouteView{}, "DestinationCidrBlock TransitGatewayAttachmentId Type State"},
 		{SecurityGroupView{}, "GroupId GroupName VpcId IpPermissions IpPermissionsEgress"},
-		{PermissionView{}, "IpProtocol FromPort ToPort IpRanges Ipv6Ranges PrefixListIds UserIdGroupPairs"},
+		{PermissionView{}, "IpProtocol FromPort ToPort IpRanges Ipv6Ranges PrefixListIds UserIdGroupPairs Packets Bytes"},
 		{NetworkACLView{}, "NetworkAclId Name VpcId IsDefault Entries Associations"},
-		{ACLEntryView{}, "RuleNumber Protocol RuleAction Egress CidrBlock Ipv6CidrBlock PortRange IcmpTypeCode"},
+		{ACLEntryView{}, "RuleNumber Protocol RuleAction Egress CidrBlock Ipv6CidrBlock PortRange IcmpTypeCode Packets Bytes"},
 		{InstanceView{}, "InstanceId Name VpcId NetworkInterfaces"},
 		{InterfaceView{}, "NetworkInterfaceId Name InterfaceType Description SubnetId PrivateIpAddress SecondaryPrivateIpAddresses Ipv6Addresses PublicIp SecondaryPublicIps MacAddress SourceDestCheck Groups"},
 		{PrefixListView{}, "PrefixListId PrefixListName OwnerId Cidrs"},
@@ -45,9 +56,8 @@ func TestShapes(t *testing.T) {
 			"TargetBefore TargetAfter SourceBefore SourceAfter AfterCommitNs Reason Peer VpcEndpointId Error NatGatewayId ErrorPortAllocation Lost Request"},
 	} {
 		var names []string
-		typ := reflect.TypeOf(row.of)
-		for i := range typ.NumField() {
-			name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+		for _, f := range reflect.VisibleFields(reflect.TypeOf(row.of)) {
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 			if name != "" {
 				names = append(names, name)
 			}

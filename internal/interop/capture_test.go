@@ -2,6 +2,8 @@ package interop
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -18,7 +20,7 @@ import (
 // are so many. It returns the file's path.
 func (l lab) captured(t *testing.T, packets int, words string, do func()) string {
 	t.Helper()
-	socket := "@vpcsim-" + t.Name()
+	socket := fmt.Sprintf("@vpcsim-%d-%s", os.Getpid(), t.Name())
 	server, err := control.Serve(l.Lab, socket)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, server.Close()) }()
