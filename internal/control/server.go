@@ -212,11 +212,7 @@ func (s *Server) answer(c *session, q request) error {
 	case verbDescribe:
 		return c.send(s.lab.describe())
 	case verbTopology:
-		text, err := s.lab.Spec().YAML()
-		if err != nil {
-			return err
-		}
-		return c.send(Topology{string(text)})
+		return s.topology(c)
 	case verbFlows:
 		return c.send(s.lab.flows())
 	case verbDrops:
@@ -226,14 +222,7 @@ func (s *Server) answer(c *session, q request) error {
 	case verbTop:
 		return c.send(s.lab.top())
 	case verbChange:
-		if q.Change == nil {
-			return errors.New("change: nothing to change")
-		}
-		done, err := s.lab.change(*q.Change, q.DryRun)
-		if err != nil {
-			return err
-		}
-		return c.send(done)
+		return s.change(c, q)
 	case verbTrace, verbPlan, verbAccess, verbRoutes:
 		return s.question(c, q)
 	case verbBatch:
@@ -251,6 +240,27 @@ func (s *Server) answer(c *session, q request) error {
 		return c.send(struct{}{})
 	}
 	return fmt.Errorf("unknown verb %q", q.Verb)
+}
+
+// topology answers with the topology as it is now.
+func (s *Server) topology(c *session) error {
+	text, err := s.lab.Spec().YAML()
+	if err != nil {
+		return err
+	}
+	return c.send(Topology{string(text)})
+}
+
+// change does what is asked for, or says what it would do.
+func (s *Server) change(c *session, q request) error {
+	if q.Change == nil {
+		return errors.New("change: nothing to change")
+	}
+	done, err := s.lab.change(*q.Change, q.DryRun)
+	if err != nil {
+		return err
+	}
+	return c.send(done)
 }
 
 // question answers what changes nothing: a probe, a request to S3, or a plan.

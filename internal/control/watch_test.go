@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/gopacket/pcapgo"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"vpcsim/dataplane/capture"
@@ -69,18 +70,27 @@ func (l *Lab) watchers(t *testing.T) {
 func TestObserveALab(t *testing.T) {
 	s, c := serve(t)
 	s.lab.knock(t, "peer", "198.51.100.10:9") // before anybody looks
-	require.Eventually(t, func() bool { return s.lab.router.Counters().Drops[drop.SecurityGroup] == 1 }, 20*time.Second, time.Millisecond)
+	if !assert.Eventually(t, func() bool { return s.lab.router.Counters().Drops[drop.SecurityGroup] == 1 }, 20*time.Second, time.Millisecond) {
+		t.Fatalf("%+v", s.lab.router.Counters())
+	}
 	seen := observing(t, c, PacketFilter{To: "app", Protocol: "udp", Steps: true}, 5)
 	past := next(t, seen)
 	s.lab.watchers(t)
 	s.lab.knock(t, "peer", "198.51.100.10:10")
 	for n, v := range []*ObservationView{past, next(t, seen)} {
-		app := s.lab.Network().Instance("app").Interfaces[0].ID
+		eni := s.lab.Network().Instance("app").Interfaces[0]
+		app, groups := eni.ID, "ingress of "
+		for n, g := range eni.SecurityGroups {
+			if n > 0 {
+				groups += ", "
+			}
+			groups += g.ID
+		}
 		want := ObservationView{
-			Time: v.Time, Monotonic: v.Monotonic, Verdict: "dropped", Reason: "ENI_SG_RULES_MISMATCH", By: app, Stage: "security-group",
+			Time: v.Time, Monotonic: v.Monotonic, Verdict: "dropped", Reason: "ENI_SG_RULES_MISMATCH", By: app, Stage: "security-group", Rule: groups,
 			InterfaceID: s.lab.Network().InternetHost("peer").ID, Instance: "peer", Protocol: "udp", Source: v.Source,
 			Destination: []string{"198.51.100.10:9", "198.51.100.10:10"}[n], SourceAtEnd: v.Source, DestinationAtEnd: []string{"10.0.1.10:9", "10.0.1.10:10"}[n],
-			Bytes: 33, Packets: 1, Explanation: "dropped by " + app + " (app): ENI_SG_RULES_MISMATCH", Steps: v.Steps,
+			Bytes: 33, Packets: 1, Explanation: "dropped by " + app + " (" + groups + "): ENI_SG_RULES_MISMATCH", Steps: v.Steps,
 		}
 		require.Equal(t, want, *v)
 		if time.Since(v.Time) > time.Minute || !strings.HasPrefix(v.Source, "203.0.113.10:") {

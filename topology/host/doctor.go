@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -31,7 +32,7 @@ const (
 // Checks tries on this machine what the simulator needs of it. Nothing is left of it. It runs this program again, as
 // PID 1 of new namespaces: main must call IsInit and Init (see the package's doc).
 func Checks() []Check {
-	return append([]Check{checkKernel(), checkFiles()}, checkConfined()...)
+	return append([]Check{checkKernel(), checkFiles(), checkNeighbours()}, checkConfined()...)
 }
 
 // checked makes a Check of what trying gave. A *port.Unsupported brings its cure along.
@@ -75,6 +76,25 @@ func checkFiles() Check {
 		err = &port.Unsupported{What: found, Cure: fmt.Sprintf("raise the hard limit to %d: ulimit -Hn, /etc/security/limits.conf, or LimitNOFILE= of the service", filesWanted)}
 	}
 	return checked("open files", found, err)
+}
+
+// neighbourLimit is how many neighbours all network namespaces of the machine together may know: their kernels share one table
+// (arp(7), gc_thresh3). Each instance that talks to anybody takes a place in it.
+const neighbourLimit = "/proc/sys/net/ipv4/neigh/default/gc_thresh3"
+
+// checkNeighbours tells how many instances there may be before packets are lost for want of a place in that table, of which nobody is
+// told but the kernel's log. Smaller labs don't mind, so it is no failure.
+func checkNeighbours() Check {
+	text, err := os.ReadFile(neighbourLimit)
+	limit, notANumber := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err = errors.Join(err, notANumber); err != nil { // not in the machine's own network namespace
+		return Check{Name: "neighbour table", OK: true, Detail: "its size can't be seen from here"}
+	}
+	found := fmt.Sprintf("%d places for all labs of this machine together", limit)
+	if limit < filesWanted/filesPerInstance {
+		found += fmt.Sprintf(": for more instances than half as many, sudo sysctl net.ipv4.neigh.default.gc_thresh3=%d", 4*filesWanted)
+	}
+	return Check{Name: "neighbour table", OK: true, Detail: found}
 }
 
 // checkConfined runs probe in new namespaces. If those cannot be had there is nothing to say of what needs them.
