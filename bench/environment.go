@@ -34,7 +34,8 @@ type Environment struct {
 	Revision  string    `json:"Revision"`
 }
 
-func environment() Environment {
+// ReadEnvironment looks at the machine.
+func ReadEnvironment() Environment {
 	cpu := cpuInfo()
 	e := Environment{
 		Time: time.Now().UTC().Truncate(time.Second), Host: "bare metal, or a hypervisor that hides",
@@ -110,14 +111,15 @@ func chosen(choices string) string {
 	return word
 }
 
-// watch looks at the machine before and after a run.
-type watch struct {
+// Watch looks at the machine before and after a run.
+type Watch struct {
 	load         float64 // the average of a minute, before
 	steal, total float64 // processor time since boot, in ticks
 }
 
-func beginWatch() watch {
-	w := watch{}
+// BeginWatch looks at it before.
+func BeginWatch() Watch {
+	w := Watch{}
 	w.load, _ = strconv.ParseFloat(strings.SplitN(firstLine("/proc/loadavg")+" ", " ", 2)[0], 64)
 	w.steal, w.total = ticks()
 	return w
@@ -145,8 +147,8 @@ const (
 	maxSpread = 0.1  // of a result around its median
 )
 
-// end says why the machine was too noisy for the figures to be trusted.
-func (w watch) end(results []Result) (why []string) {
+// End looks at it after the run, and says why the machine was too noisy for the run's results, which spread so, to be trusted.
+func (w Watch) End(results []Spread) (why []string) {
 	if w.load > maxLoad {
 		why = append(why, fmt.Sprintf("the machine was busy before the run: load %.2f", w.load))
 	}
@@ -155,7 +157,7 @@ func (w watch) end(results []Result) (why []string) {
 	}
 	wide := 0
 	for _, r := range results {
-		if r.Ns.Relative() > maxSpread {
+		if r.Relative() > maxSpread {
 			wide++
 		}
 	}

@@ -261,15 +261,20 @@ func (r *Report) footLines(width int) (lines []string) {
 		said = append(said, "Not to be trusted: "+w)
 	}
 	for _, s := range said {
-		line := ""
-		for _, word := range strings.Fields(s) {
-			if line != "" && len(line)+1+len(word) > width {
-				lines = append(lines, line)
-				line = "   "
-			}
-			line = strings.TrimPrefix(line+" "+word, " ")
-		}
-		lines = append(lines, line)
+		lines = append(lines, Wrap(s, width)...)
 	}
 	return lines
+}
+
+// Wrap cuts a text between words into lines of a width; all but the first are indented.
+func Wrap(text string, width int) (lines []string) {
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && len(line)+1+len(word) > width {
+			lines = append(lines, line)
+			line = "   "
+		}
+		line = strings.TrimPrefix(line+" "+word, " ")
+	}
+	return append(lines, line)
 }

@@ -61,6 +61,14 @@ type Result struct {
 	Trap       bool      `json:"Trap,omitempty"`
 }
 
+// spreads are those of all results.
+func (r *Report) spreads() (all []Spread) {
+	for _, x := range r.Results {
+		all = append(all, x.Ns)
+	}
+	return all
+}
+
 // UpdateResult is what changing a table in place costs, and its readers meanwhile.
 type UpdateResult struct {
 	Table      string  `json:"Table"`

@@ -17,7 +17,7 @@ import (
 func timed(table, keys, contender, way string, batch, cores int, ns float64) Result {
 	samples := []float64{ns, ns, ns}
 	return Result{
-		Table: table, Family: "IPv4", Keys: keys, Contender: contender, Way: way, Batch: batch, Cores: cores, Ns: spreadOf(samples), PerSecond: 1e9 / ns, Samples: samples,
+		Table: table, Family: "IPv4", Keys: keys, Contender: contender, Way: way, Batch: batch, Cores: cores, Ns: SpreadOf(samples), PerSecond: 1e9 / ns, Samples: samples,
 	}
 }
 
@@ -41,10 +41,10 @@ func TestTargetsAreJudgedByEachOnesBest(t *testing.T) {
 			timed("bgp4", "in-table", "vpcsim", Batch, 256, 1, 2), timed("bgp4", "in-table", "vpcsim", Batch, 256, 2, 2.05),
 		},
 		Structures: []BuildResult{
-			{Table: "bgp4", Contender: "vpcsim", BytesPerPrefix: 6.4, BuildMs: spreadOf([]float64{70, 90})},
+			{Table: "bgp4", Contender: "vpcsim", BytesPerPrefix: 6.4, BuildMs: SpreadOf([]float64{70, 90})},
 			{Table: "bgp4-unique", Contender: "vpcsim", BytesPerPrefix: 10.5},
 		},
-		Updates: []UpdateResult{{Table: "bgp4", PerSecond: 0.6e6, ReaderLoss: spreadOf([]float64{0.06, 0.07, 0.08})}},
+		Updates: []UpdateResult{{Table: "bgp4", PerSecond: 0.6e6, ReaderLoss: SpreadOf([]float64{0.06, 0.07, 0.08})}},
 	}
 	r.judge()
 	for _, want := range []struct{ about, target, got, verdict string }{
@@ -90,17 +90,17 @@ func TestWarnings(t *testing.T) {
 	noisy := timed("a", "b", "c", Single, 0, 1, 1)
 	noisy.Ns.MAD = 0.2
 	for name, row := range map[string]struct {
-		watch   watch
+		watch   Watch
 		results []Result
 		want    string
 	}{
-		"a quiet machine":                       {watch{load: 0.3}, []Result{timed("a", "b", "c", Single, 0, 1, 1)}, ""},
-		"it was busy before":                    {watch{load: 2}, nil, "the machine was busy before the run: load 2.00"},
-		"a result that spreads":                 {watch{}, []Result{noisy, timed("a", "b", "c", Single, 0, 1, 1)}, "1 of 2 results spread by more than 10 % around their median"},
-		"a hypervisor that had others to serve": {watch{steal: -1e12}, nil, "the hypervisor took"},
+		"a quiet machine":                       {Watch{load: 0.3}, []Result{timed("a", "b", "c", Single, 0, 1, 1)}, ""},
+		"it was busy before":                    {Watch{load: 2}, nil, "the machine was busy before the run: load 2.00"},
+		"a result that spreads":                 {Watch{}, []Result{noisy, timed("a", "b", "c", Single, 0, 1, 1)}, "1 of 2 results spread by more than 10 % around their median"},
+		"a hypervisor that had others to serve": {Watch{steal: -1e12}, nil, "the hypervisor took"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := strings.Join(row.watch.end(row.results), "|")
+			got := strings.Join(row.watch.End((&Report{Results: row.results}).spreads()), "|")
 			if !strings.HasPrefix(got, row.want) || row.want == "" && got != "" && !strings.Contains(got, "hypervisor") {
 				t.Errorf("got %q, want %q", got, row.want)
 			}

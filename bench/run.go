@@ -54,15 +54,15 @@ func runBy(ctx context.Context, plan Plan, makers []Maker, probes []Contender, t
 	for _, name := range slices.Concat(plan.Files, plan.Tables) {
 		r.steps += float64(1 + len(plan.scopeOf(name).keys)*(plan.Rounds+1))
 	}
-	watch := beginWatch()
-	r.report.Environment = environment()
+	watch := BeginWatch()
+	r.report.Environment = ReadEnvironment()
 	if err := r.tables(); err != nil {
 		return nil, err
 	}
 	if plan.Targets {
 		r.report.judge()
 	}
-	r.report.Warnings = append(append(r.report.Warnings, plan.untrusted()...), watch.end(r.report.Results)...)
+	r.report.Warnings = append(append(r.report.Warnings, plan.untrusted()...), watch.End(r.report.spreads())...)
 	return r.report, nil
 }
 
@@ -208,7 +208,7 @@ func (r *run) build(maker Maker, t Table) (*Structure, error) {
 		s.Total = max(grown, s.Memory)
 	}
 	r.report.Structures = append(r.report.Structures, BuildResult{
-		Table: t.Name, Family: familyOf(t), Contender: maker.Name, Detail: s.Detail, BuildMs: spreadOf(times),
+		Table: t.Name, Family: familyOf(t), Contender: maker.Name, Detail: s.Detail, BuildMs: SpreadOf(times),
 		MemoryBytes: s.Memory, BytesPerPrefix: float64(s.Memory) / float64(len(t.Routes)), TotalBytes: s.Total,
 	})
 	return s, nil

@@ -243,7 +243,7 @@ func TestSpread(t *testing.T) {
 		"between two":             {[]float64{4, 1}, Spread{Min: 1, Q1: 1.75, Median: 2.5, Q3: 3.25, Max: 4, MAD: 1.5, Rounds: 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := spreadOf(row.samples); got != row.want {
+			if got := SpreadOf(row.samples); got != row.want {
 				t.Errorf("got %+v, want %+v", got, row.want)
 			}
 		})

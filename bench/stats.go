@@ -24,8 +24,8 @@ func (s Spread) Relative() float64 {
 	return s.MAD / s.Median
 }
 
-// spreadOf sums samples up; without any it is all zero.
-func spreadOf(samples []float64) Spread {
+// SpreadOf sums samples up; without any it is all zero.
+func SpreadOf(samples []float64) Spread {
 	if len(samples) == 0 {
 		return Spread{}
 	}
@@ -60,4 +60,4 @@ func paired(slow, fast []float64) []float64 {
 }
 
 // Paired is how many times as long one result's lookups took as another's of the same table, keys and cores, round by round.
-func Paired(slow, fast Result) Spread { return spreadOf(paired(slow.Samples, fast.Samples)) }
+func Paired(slow, fast Result) Spread { return SpreadOf(paired(slow.Samples, fast.Samples)) }

@@ -137,7 +137,7 @@ func (r *Report) judge() {
 
 // ratio judges samples of a ratio by their median.
 func (v *TargetVerdict) ratio(samples []float64, least float64) {
-	s := spreadOf(samples)
+	s := SpreadOf(samples)
 	v.Got, v.Spread = fmt.Sprintf("%.2fx", s.Median), fmt.Sprintf("%.2f to %.2f", s.Q1, s.Q3)
 	v.judge(s.Median >= least)
 }

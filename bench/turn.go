@@ -226,7 +226,7 @@ func (r *run) rounds(table Table, keys *Keys, turns []*turn) error {
 }
 
 func (t *turn) result(table Table, keys *Keys) Result {
-	s := spreadOf(t.samples)
+	s := SpreadOf(t.samples)
 	checked := t.keys
 	if !t.whole {
 		checked = len(t.checked) * t.window

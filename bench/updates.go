@@ -131,7 +131,7 @@ func (r *run) underLoad(c *churn, keys *Keys, u *UpdateResult) error {
 	for i := range loss {
 		loss[i] = 1 - loss[i]
 	}
-	u.PerSecond, u.ReaderNs, u.ReaderLoss = spreadOf(rates).Median, spreadOf(alone), spreadOf(loss)
+	u.PerSecond, u.ReaderNs, u.ReaderLoss = SpreadOf(rates).Median, SpreadOf(alone), SpreadOf(loss)
 	return nil
 }
 
@@ -203,7 +203,7 @@ func (r *run) untilVisible(c *churn) (Spread, error) {
 		}
 		samples = append(samples, float64(took.Nanoseconds())/1e3)
 	}
-	return spreadOf(samples), nil
+	return SpreadOf(samples), nil
 }
 
 // watchChange changes a route while a reader looks its first address up, and returns how long it was until that saw it.

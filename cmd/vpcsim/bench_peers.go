@@ -35,7 +35,7 @@ func (a *app) runPeers(ctx context.Context, plan bench.Plan, source string, tell
 	defer os.RemoveAll(dir)
 	tell(bench.Progress{What: "build the peers"})
 	program, missing := filepath.Join(dir, "compare"), missingPeers()
-	if err := buildPeers(ctx, tree, program, len(missing) == 0); err != nil {
+	if err := buildPeers(ctx, tree, ".", program, len(missing) == 0); err != nil {
 		return nil, err
 	}
 	report, err := a.compare(ctx, program, plan, tell)
@@ -86,7 +86,8 @@ func missingPeers() []bench.Missing {
 	return []bench.Missing{{Name: "rte_lpm, rte_lpm6, rte_fib, rte_fib6", Why: why, Cure: "apt-get install libdpdk-dev gcc pkg-config"}}
 }
 
-func buildPeers(ctx context.Context, tree, program string, dpdk bool) error {
+// buildPeers builds a package of bench/compare.
+func buildPeers(ctx context.Context, tree, pkg, program string, dpdk bool) error {
 	if _, err := exec.LookPath("go"); err != nil {
 		return &port.Unsupported{What: "the peers must be built, and there is no Go", Cure: "install Go, or leave --peers out"}
 	}
@@ -94,7 +95,7 @@ func buildPeers(ctx context.Context, tree, program string, dpdk bool) error {
 	if dpdk {
 		args, cgo = append(args, "-tags", "dpdk"), "CGO_ENABLED=1"
 	}
-	build := exec.CommandContext(ctx, "go", append(args, ".")...)
+	build := exec.CommandContext(ctx, "go", append(args, "./"+pkg)...)
 	build.Dir, build.Env = filepath.Join(tree, "bench", "compare"), append(os.Environ(), cgo)
 	if out, err := build.CombinedOutput(); err != nil {
 		return orStopped(ctx.Err(), &port.Unsupported{

@@ -13,8 +13,7 @@ import (
 
 // printLookup shows a report to a person: what was measured on what, then builds, lookups, updates and targets, and last what to think of it.
 func printLookup(w io.Writer, r *bench.Report) {
-	e := r.Environment
-	fmt.Fprintf(w, "%s, %d cores, %s, %s, %s GOAMD64=%s, load %s\n\n", orDash(e.CPU), e.Cores, e.Host, e.Kernel, e.Go, orDash(e.GOAMD64), orDash(e.Load))
+	printEnvironment(w, r.Environment)
 	row(w, "TABLE", "FAMILY", "PREFIXES", "NEXT HOPS", "INTERVALS", "ORIGIN")
 	for _, t := range r.Tables {
 		row(w, t.Table, t.Family, strconv.Itoa(t.Prefixes), strconv.Itoa(t.NextHops), strconv.Itoa(t.Intervals), t.Origin)
@@ -39,8 +38,13 @@ func printLookup(w io.Writer, r *bench.Report) {
 	fmt.Fprintln(w)
 	printResults(w, r)
 	printUpdates(w, r)
-	printTargets(w, r)
-	printDoubts(w, r)
+	printVerdicts(w, r.Targets)
+	printMissing(w, r.Missing)
+	printWarnings(w, append(slices.Clone(r.Wrong), r.Warnings...))
+}
+
+func printEnvironment(w io.Writer, e bench.Environment) {
+	fmt.Fprintf(w, "%s, %d cores, %s, %s, %s GOAMD64=%s, load %s\n\n", orDash(e.CPU), e.Cores, e.Host, e.Kernel, e.Go, orDash(e.GOAMD64), orDash(e.Load))
 }
 
 // printResults shows each table's and key set's results together, the fastest first, against our own fastest.
@@ -89,23 +93,27 @@ func printUpdates(w io.Writer, r *bench.Report) {
 	}
 }
 
-func printTargets(w io.Writer, r *bench.Report) {
-	if len(r.Targets) == 0 {
+func printVerdicts(w io.Writer, targets []bench.TargetVerdict) {
+	if len(targets) == 0 {
 		return
 	}
 	fmt.Fprintln(w)
 	row(w, "CASE", "TARGET", "GOT", "QUARTILES", "OURS", "PEER", "VERDICT")
-	for _, t := range r.Targets {
+	for _, t := range targets {
 		row(w, t.Case, t.Target, t.Got, t.Spread, t.Ours, t.Peer, t.Verdict)
 	}
 }
 
-// printDoubts says who is missing, and why figures should not be trusted.
-func printDoubts(w io.Writer, r *bench.Report) {
-	for _, m := range r.Missing {
+// printMissing says who could not take part.
+func printMissing(w io.Writer, missing []bench.Missing) {
+	for _, m := range missing {
 		fmt.Fprintf(w, "\nmissing: %s: %s (cure: %s)\n", m.Name, m.Why, m.Cure)
 	}
-	for i, text := range append(slices.Clone(r.Wrong), r.Warnings...) {
+}
+
+// printWarnings says why figures should not be trusted.
+func printWarnings(w io.Writer, warnings []string) {
+	for i, text := range warnings {
 		if i == 0 {
 			fmt.Fprintln(w, "\nDo not trust these figures:")
 		}

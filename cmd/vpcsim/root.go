@@ -47,7 +47,7 @@ labs        exec INSTANCE -- CMD   run a command in an instance; shell INSTANCE 
 Evidence    observe [-f --last N]  packets, what became of each, and by which rule
             capture [AT…] -w FILE  pcapng at any interface, filter or gateway, for Wireshark
             flowlogs [--follow]    VPC flow logs, as AWS writes them, to a file or the lab's S3
-Measure     bench lookup           route lookup, side by side with peers
+Measure     bench lookup           route lookup, side by side with peers; bench forward: packets
 Machine     doctor                 what this machine can't do, and the cure
             version, completion
 
@@ -129,7 +129,7 @@ func (a *app) root() *cobra.Command {
 	flags.DurationVar(&a.timeout, "timeout", 0, "give up after this long, for example 30s")
 	root.AddCommand(a.demo(), a.run(), a.validate(), a.trace(), a.probe(), a.plan(), a.schema(), a.up(), a.down(), a.exec(), a.shell(), a.inspect(), a.graph(),
 		a.endpoint(), a.route(), a.events(), a.observe(), a.capture(), a.flowLogs(), a.top(), a.imports(), a.collect(), a.bench(), a.doctor(), a.version(),
-		a.workload(), a.prober())
+		a.workload(), a.prober(), a.load())
 	return root
 }
 

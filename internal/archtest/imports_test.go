@@ -98,12 +98,19 @@ var graph = []rule{
 	{"internal/natdiff", nil, "tests only, of our NAT gateway against the kernel's"},
 	{"internal/tracediff", nil, "tests only, of what traces say against what the router does"},
 	{"bench", []string{"routing"}, "measures lookups, and has a model of its own to check them by"},
+	{"bench/load", nil, "programs with sockets at both ends of what is measured; must know of nothing in between"},
+	{
+		"bench/forward", []string{"bench", "bench/load", "endpoint", "endpoint/s3", "internal/control", "topology", "topology/host"},
+		"measures forwarding: a lab as users have it, and peers that it builds itself",
+	},
+	{"bench/scale", []string{"bench", "bench/load", "internal/control", "topology"}, "measures labs of many instances as users have them"},
 	{"bench/compare", []string{"bench"}, "a module of its own, so that only who compares needs the peers"},
+	{"bench/compare/relay", nil, "peers in forwarding: packets between two devices, and nothing of ours"},
 	{"internal/nstest", []string{"dataplane/port", "topology/host"}, "confines a test binary; for tests only"},
 	{"internal/interop", nil, "tests only: programs that know nothing of us, in real labs"},
 	{
 		"cmd/vpcsim", []string{
-			"bench", "dataplane", "dataplane/capture", "dataplane/flowlog", "dataplane/port",
+			"bench", "bench/forward", "bench/load", "bench/scale", "dataplane", "dataplane/capture", "dataplane/flowlog", "dataplane/port",
 			"internal/control", "internal/flowlogs", "internal/graph", "internal/metrics", "internal/monotonic", "internal/probe", "internal/prober", "internal/report", "internal/scenario", "internal/survey", "internal/whatif",
 			"internal/workload", "topology", "topology/awsimport", "topology/host",
 		},
@@ -119,14 +126,15 @@ type users struct {
 }
 
 var modules = []users{
-	{"github.com/vishvananda/netlink", []string{"topology/host"}, "whoever talks netlink changes the machine"},
+	{"github.com/vishvananda/netlink", []string{"bench/forward", "topology/host"}, "whoever talks netlink changes the machine: namespaces of labs, and of peers"},
 	{"github.com/google/gopacket", []string{"bench"}, "reads captures for their addresses; else the slow obvious model in tests: per packet it costs ten times our decoder"},
 	{"github.com/osrg/gobgp/v4", []string{"bench"}, "reads dumps of routing tables, before anything is measured"},
 	{"github.com/gaissmai/bart", []string{"bench/compare"}, "a peer"},
 	{"github.com/infobloxopen/go-trees", []string{"bench/compare"}, "a peer"},
 	{"github.com/k-sone/critbitgo", []string{"bench/compare"}, "a peer"},
 	{"github.com/yl2chen/cidranger", []string{"bench/compare"}, "a peer"},
-	{"golang.zx2c4.com/wireguard", []string{"bench/compare"}, "a peer"},
+	{"golang.zx2c4.com/wireguard", []string{"bench/compare", "bench/compare/relay"}, "a peer, in lookup and in forwarding"},
+	{"gvisor.dev/gvisor", []string{"bench/compare/relay"}, "a peer"},
 	{"github.com/rclone/gofakes3", []string{"endpoint/s3"}, "the S3 protocol, and nobody else's business"},
 	{"github.com/spf13/cobra", []string{"cmd/vpcsim"}, "the command line ends at cmd"},
 	{"github.com/spf13/pflag", []string{"cmd/vpcsim"}, "the command line ends at cmd"},
@@ -137,7 +145,7 @@ var modules = []users{
 	{"github.com/prometheus/client_model", nil, "what a scrape is made of, for tests"},
 	{"go.yaml.in/yaml/v3", []string{"topology", "cmd/vpcsim"}, "one decoder for all files, and -o yaml"},
 	{
-		"golang.org/x/sys", []string{"bench", "bench/compare", "cmd/vpcsim", "dataplane/port/tap", "endpoint/metadata", "endpoint/s3", "internal/control", "internal/monotonic", "internal/prober", "internal/workload", "routing", "topology/host"},
+		"golang.org/x/sys", []string{"bench", "bench/compare", "bench/forward", "bench/load", "bench/scale", "cmd/vpcsim", "dataplane/port/tap", "endpoint/metadata", "endpoint/s3", "internal/control", "internal/monotonic", "internal/prober", "internal/workload", "routing", "topology/host"},
 		"system calls, where there is a kernel to call; for routing, what the processor can",
 	},
 	{"github.com/parquet-go/parquet-go", []string{"internal/flowlogs/parquet"}, "a file format; nobody else's business"},

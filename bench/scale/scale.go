@@ -1,0 +1,292 @@
+// Package scale measures how a lab bears many instances: how long it takes to start and to stop, what an instance costs that does nothing,
+// and how long pings take between some of them.
+//
+// The lab is in this process, whose memory and processor time are its own. Rounds go through all sizes in turn, so that whatever else the
+// machine does is shared out; the medians of the rounds are told, with their spread. The process must be confined (package host).
+package scale
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"vpcsim/bench"
+	"vpcsim/bench/load"
+	"vpcsim/internal/control"
+	"vpcsim/topology"
+)
+
+// Plan is what is to be measured.
+type Plan struct {
+	Sizes   []int         `json:"Sizes"`   // numbers of instances
+	Sources int           `json:"Sources"` // instances that ping the others, of at most sample instances, evenly spread
+	Rounds  int           `json:"Rounds"`
+	Idle    time.Duration `json:"IdleNs"` // how long the idle lab is watched
+}
+
+// DefaultPlan is the plan of whoever says nothing else.
+func DefaultPlan() Plan {
+	return Plan{Sizes: []int{100, 300, 1000}, Sources: 16, Rounds: 3, Idle: 5 * time.Second}
+}
+
+// Hasten makes the plan one for a first look.
+func (p *Plan) Hasten() {
+	p.Sizes, p.Sources, p.Rounds, p.Idle = []int{10, 50}, 4, 1, 200*time.Millisecond
+}
+
+// maxInstances is how many fit into the lab's network, perSubnet of them into a subnet. A kernel keeps a thousand neighbours for all
+// namespaces together, unless the machine's gc_thresh3 says otherwise (arp(7)), and each that answers a ping needs its router: more than sample
+// instances are therefore not pinged, and few are each other's neighbours.
+const (
+	maxInstances = 2000
+	perSubnet    = 10
+	sample       = 200
+)
+
+// Check says all that is wrong with a plan.
+func (p *Plan) Check() error {
+	var all []error
+	wrong := func(format string, args ...any) { all = append(all, fmt.Errorf(format, args...)) }
+	for _, n := range p.Sizes {
+		if n < 2 || n > maxInstances {
+			wrong("instances %d: must be 2 to %d", n, maxInstances)
+		}
+	}
+	if len(p.Sizes) == 0 {
+		wrong("nothing to measure: no number of instances")
+	}
+	if p.Sources < 1 {
+		wrong("sources %d: must be at least 1", p.Sources)
+	}
+	if p.Rounds < 1 || p.Rounds > 1000 {
+		wrong("rounds %d: must be 1 to 1000", p.Rounds)
+	}
+	if p.Idle <= 0 || p.Idle > time.Hour {
+		wrong("idle %s: must be more than 0 and at most an hour", p.Idle)
+	}
+	return errors.Join(all...)
+}
+
+// Report is what was measured.
+type Report struct {
+	Environment bench.Environment `json:"Environment"`
+	Plan        Plan              `json:"Plan"`
+	Results     []Result          `json:"Results"`
+	Warnings    []string          `json:"Warnings,omitempty"` // why figures should not be trusted
+}
+
+// Result is a lab of one size.
+type Result struct {
+	Instances int          `json:"Instances"`
+	StartS    bench.Spread `json:"StartS"`  // seconds from the text of the topology to the last interface
+	StopS     bench.Spread `json:"StopS"`   // seconds until all is gone
+	KiB       bench.Spread `json:"KiB"`     // memory of the process for each instance, all that they share included
+	IdleCPU   bench.Spread `json:"IdleCpu"` // percent of a core that the process takes while nobody does anything
+	PingS     bench.Spread `json:"PingS"`   // seconds for the pings
+	Pings     int64        `json:"Pings"`   // asked in a round
+	Lost      int64        `json:"Lost"`    // not answered even when asked twice, in all rounds
+}
+
+// taken is a lab of one size in one round.
+type taken struct {
+	start, stop, kib, cpu, ping float64
+	pings, lost                 int64
+}
+
+// Run carries a plan out and tells how far it has come. It ends early, with the context's error, when the context does.
+func Run(ctx context.Context, plan Plan, tell func(bench.Progress)) (*Report, error) {
+	if err := plan.Check(); err != nil {
+		return nil, err
+	}
+	report := &Report{Environment: bench.ReadEnvironment(), Plan: plan}
+	watch := bench.BeginWatch()
+	rounds := make([][]taken, len(plan.Sizes))
+	for round := range plan.Rounds {
+		for i := range plan.Sizes {
+			at := (i + round) % len(plan.Sizes)
+			tell(bench.Progress{
+				What: fmt.Sprintf("round %d of %d: %d instances", round+1, plan.Rounds, plan.Sizes[at]),
+				Part: float64(round*len(plan.Sizes)+i) / float64(plan.Rounds*len(plan.Sizes)),
+			})
+			s, err := measure(ctx, plan, plan.Sizes[at])
+			if err != nil {
+				return nil, err
+			}
+			rounds[at] = append(rounds[at], s)
+		}
+	}
+	var spreads []bench.Spread
+	for i, n := range plan.Sizes {
+		r := summary(n, rounds[i])
+		if r.Lost > 0 {
+			report.Warnings = append(report.Warnings, fmt.Sprintf("%d instances: %d pings were lost: look whether the kernel says \"neighbor table overflow\" (dmesg): "+
+				"the table is one for all namespaces; the cure is a larger net.ipv4.neigh.default.gc_thresh3", n, r.Lost))
+		}
+		report.Results = append(report.Results, r)
+		spreads = append(spreads, r.StartS, r.StopS, r.KiB, r.PingS)
+	}
+	if plan.Rounds < 3 {
+		report.Warnings = append(report.Warnings, fmt.Sprintf("%d rounds say nothing about the spread; 3 are the least to quote", plan.Rounds))
+	}
+	report.Warnings = append(report.Warnings, watch.End(spreads)...)
+	return report, nil
+}
+
+func summary(instances int, all []taken) Result {
+	spread := func(of func(taken) float64) bench.Spread {
+		var values []float64
+		for _, s := range all {
+			values = append(values, of(s))
+		}
+		return bench.SpreadOf(values)
+	}
+	r := Result{
+		Instances: instances,
+		StartS:    spread(func(s taken) float64 { return s.start }),
+		StopS:     spread(func(s taken) float64 { return s.stop }),
+		KiB:       spread(func(s taken) float64 { return s.kib }),
+		IdleCPU:   spread(func(s taken) float64 { return s.cpu }),
+		PingS:     spread(func(s taken) float64 { return s.ping }),
+	}
+	for _, s := range all {
+		r.Pings, r.Lost = s.pings, r.Lost+s.lost
+	}
+	return r
+}
+
+// measure starts a lab, lets it idle, has it pinged, and stops it.
+func measure(ctx context.Context, plan Plan, instances int) (s taken, err error) {
+	debug.FreeOSMemory()
+	before, began := resident(), time.Now()
+	spec, src, err := topology.Parse("scale.vpc.yml", []byte(text(instances)))
+	if err != nil {
+		return s, err
+	}
+	lab, err := control.Start(spec, src, control.Options{})
+	if err != nil {
+		return s, err
+	}
+	s.start = time.Since(began).Seconds()
+	defer func() {
+		began := time.Now()
+		err = errors.Join(err, lab.Close())
+		s.stop = time.Since(began).Seconds()
+	}()
+	debug.FreeOSMemory()
+	s.kib = (resident() - before) / float64(instances)
+	cpu, began := processorTime(), time.Now()
+	select {
+	case <-ctx.Done():
+		return s, ctx.Err()
+	case <-time.After(plan.Idle):
+	}
+	s.cpu = 100 * (processorTime() - cpu) / time.Since(began).Seconds()
+	began = time.Now()
+	s.pings, s.lost, err = pingMatrix(ctx, lab, instances, plan.Sources)
+	s.ping = time.Since(began).Seconds()
+	return s, err
+}
+
+// text is a topology with many instances in one VPC, all of whom may ping each other.
+func text(instances int) string {
+	var b strings.Builder
+	b.WriteString("region: us-east-1\nquotas: raised\nvpcs:\n  main:\n    cidr: 10.0.0.0/16\n    security_groups: {all: {ingress: [{protocol: icmp, peer: 10.0.0.0/8}]}}\n    subnets:\n")
+	for s := range (instances + perSubnet - 1) / perSubnet {
+		fmt.Fprintf(&b, "      s%d: {cidr: 10.0.%d.0/24}\n", s, s)
+	}
+	b.WriteString("    instances:\n")
+	for i := range instances {
+		fmt.Fprintf(&b, "      i%d: {subnet: s%d, address: %s, security_groups: [all]}\n", i, i/perSubnet, address(i))
+	}
+	return b.String()
+}
+
+func address(i int) netip.Addr {
+	return netip.AddrFrom4([4]byte{10, 0, byte(i / perSubnet), byte(10 + i%perSubnet)})
+}
+
+// Pings.
+const (
+	pingsAtOnce = 64 // of a source
+	pingWait    = time.Second
+)
+
+// pingMatrix has some instances of the sample ping the others of it, as many of them at a time as there are processors.
+func pingMatrix(ctx context.Context, lab *control.Lab, instances, sources int) (count, lost int64, err error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return 0, 0, err
+	}
+	pinged := make([]netip.Addr, min(sample, instances))
+	sources = min(sources, len(pinged))
+	for i := range pinged {
+		pinged[i] = address(i * instances / len(pinged))
+	}
+	var mu sync.Mutex // guards what is returned
+	var waiting sync.WaitGroup
+	slots := make(chan struct{}, runtime.NumCPU())
+	for n := range sources {
+		waiting.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			from := n * len(pinged) / sources
+			s := load.Spec{Kind: load.Pings, Targets: slices.Delete(slices.Clone(pinged), from, from+1), Lasting: pingWait, Streams: pingsAtOnce}
+			got, failed := pingFrom(ctx, lab, exe, fmt.Sprint("i", from*instances/len(pinged)), s)
+			mu.Lock()
+			defer mu.Unlock()
+			count, lost, err = count+got.Count+got.Lost, lost+got.Lost, errors.Join(err, failed)
+		})
+	}
+	waiting.Wait()
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return count, lost, err
+}
+
+// pingFrom runs the pings of one instance.
+func pingFrom(ctx context.Context, lab *control.Lab, exe, name string, s load.Spec) (result load.Result, err error) {
+	spec, err := json.Marshal(s)
+	if err != nil {
+		return result, err
+	}
+	var out, errs bytes.Buffer
+	cmd := exec.CommandContext(ctx, exe, "load", string(spec))
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err = lab.Run(name, cmd); err == nil {
+		err = cmd.Wait()
+	}
+	if err != nil {
+		return result, fmt.Errorf("pings from %s: %w: %s", name, err, errs.String())
+	}
+	err = json.Unmarshal(out.Bytes(), &result)
+	return result, err
+}
+
+// resident is how much of this process's memory is in the machine's, files not counted, in KiB (proc(5), RssAnon).
+func resident() (kib float64) {
+	status, _ := os.ReadFile("/proc/self/status") // always there
+	_, after, _ := strings.Cut(string(status), "RssAnon:")
+	_, _ = fmt.Sscan(after, &kib)
+	return kib
+}
+
+// processorTime is what this process has taken, in seconds.
+func processorTime() float64 {
+	var u unix.Rusage
+	_ = unix.Getrusage(unix.RUSAGE_SELF, &u) // cannot fail
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"vpcsim/bench/forward"
+	"vpcsim/topology/host"
+)
+
+// forwardFlags are what a run is made of that a plan is not.
+type forwardFlags struct {
+	quick     bool
+	csv, plot string // files
+	source    string // the tree that the peers in Go are built from
+}
+
+const forwardHelp = `Measures forwarding between two network namespaces: through a lab, through each peer, and over a cable with nobody in between,
+which is the ceiling. All take turns in each round, in an order that rotates; the medians of the rounds are told, with their spread.
+
+Paths:     local (two instances), igw (to the internet), nat (through a NAT gateway), endpoint (objects of S3 through a gateway endpoint)
+Peers:     %s; all and none are taken, too
+Measures:  %s
+
+Peers that this machine lacks are named with how to get them. Those in Go are built from this program's source tree.
+The exit code is 1 if something could not be measured or, with --targets, a target was missed.`
+
+const forwardExample = `  vpcsim bench forward --quick
+  vpcsim bench forward --path nat --peers kernel-nat --measures tcp-1,connections
+  vpcsim bench forward --targets --plot forward.svg`
+
+func (a *app) benchForward() *cobra.Command {
+	plan, f := forward.DefaultPlan(), forwardFlags{}
+	cmd := &cobra.Command{
+		Use: "forward", Short: "forwarding: throughput, packets, latency, connections, processor time", Args: cobra.NoArgs,
+		Long:    fmt.Sprintf(forwardHelp, strings.Join(forward.PeerNames(), ", "), strings.Join(forward.StepNames(), ", ")),
+		Example: forwardExample,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.quick {
+				asked := plan
+				plan.Hasten()
+				if cmd.Flags().Changed("rounds") {
+					plan.Rounds = asked.Rounds
+				}
+				if cmd.Flags().Changed("duration") {
+					plan.Turn = asked.Turn
+				}
+			}
+			plan.Peers = namedPeers(plan.Peers)
+			return a.measureForward(cmd.Context(), plan, f)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&plan.Path, "path", plan.Path, "path through the lab: "+strings.Join(forward.Paths(), ", "))
+	flags.StringVar(&plan.Features, "features", plan.Features, "all: connections tracked, groups, ACLs and route tables with entries; none: as little of it as there can be")
+	flags.StringSliceVar(&plan.Peers, "peers", plan.Peers, "peers by name, all or none")
+	flags.StringSliceVar(&plan.Measures, "measures", nil, "what to measure (default all that the path has)")
+	flags.IntVar(&plan.Rounds, "rounds", plan.Rounds, "rounds, in each of which every contender has a turn")
+	flags.DurationVar(&plan.Turn, "duration", plan.Turn, "how long a turn lasts, roughly")
+	flags.BoolVar(&plan.Targets, "targets", false, "judge the targets of docs/performance.md; chooses paths, features, peers and measures")
+	flags.BoolVar(&f.quick, "quick", false, "few and short turns, for a first look")
+	flags.StringVar(&f.source, "source", "", "source tree of vpcsim, for the peers in Go; else the one that this folder lies in")
+	flags.StringVar(&f.csv, "csv", "", "write the results to this file, too, as CSV")
+	flags.StringVar(&f.plot, "plot", "", "draw the results into this file, too, as SVG")
+	return cmd
+}
+
+// namedPeers spells all and none out.
+func namedPeers(names []string) []string {
+	switch {
+	case slices.Equal(names, []string{"all"}):
+		return forward.PeerNames()
+	case slices.Equal(names, []string{"none"}):
+		return nil
+	}
+	return names
+}
+
+// relayVariable tells the confined program where the peers in Go are: they are built outside, where the module proxy is.
+const relayVariable = "VPCSIM_RELAY"
+
+func (a *app) measureForward(ctx context.Context, plan forward.Plan, f forwardFlags) error {
+	if err := plan.Check(); err != nil {
+		return usage("%w", err)
+	}
+	var options host.Options
+	if !host.Confined() && plan.NeedsRelay() {
+		dir, err := os.MkdirTemp("", "vpcsim-relay-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		if relay := filepath.Join(dir, "relay"); a.buildRelay(ctx, f.source, relay) {
+			options.Env = append(options.Env, relayVariable+"="+relay)
+		}
+	}
+	if err := a.confine(options); err != nil {
+		return err
+	}
+	plan.Relay = os.Getenv(relayVariable)
+	return a.reportForward(ctx, plan, f)
+}
+
+// buildRelay builds the peers in Go and says whether it could; else what hinders it is told, and they are missing.
+func (a *app) buildRelay(ctx context.Context, source, program string) bool {
+	a.say("building the peers in Go")
+	tree, err := sourceTree(source)
+	if err == nil {
+		err = buildPeers(ctx, tree, "relay", program, false)
+	}
+	if err != nil {
+		a.say("the peers in Go are left out: %v", err)
+	}
+	return err == nil
+}
+
+// reportForward measures, in a confined process, and prints.
+func (a *app) reportForward(ctx context.Context, plan forward.Plan, f forwardFlags) error {
+	outputs, err := createAll(f.csv, f.plot)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := a.within(ctx, 0)
+	defer cancel()
+	bar := &progressBar{app: a}
+	report, err := forward.Run(ctx, plan, bar.tell)
+	bar.end()
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(outputs.write(f.csv, report.CSV), outputs.write(f.plot, report.Plot)); err != nil {
+		return err
+	}
+	if err := a.print(report, func(w io.Writer) { printForward(w, report) }); err != nil {
+		return err
+	}
+	for _, failed := range report.Failed {
+		fmt.Fprintln(a.stderr, "vpcsim: not measured:", failed)
+	}
+	if len(report.Failed) > 0 || report.Missed() {
+		return &exit{code: exitFailed}
+	}
+	return nil
+}
