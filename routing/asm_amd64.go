@@ -22,27 +22,27 @@ func search128(addrs *uint32, answers *uint32, n int, keys *uint32, leads *uint3
 // gatherSparse looks n addresses up in a bitmap root.
 //
 //go:noescape
-func gatherSparse(addrs *uint32, answers *uint32, n int, pages *uint32, nodes *uint64, root *uint64, leaves *uint16, mask uint32, blocks uint32)
+func gatherSparse(addrs *uint32, answers *uint32, n int, pages *uint32, nodes *uint64, root *uint64, leaves *uint16, mask uint32, blocks uint32, tail uint32)
 
 // gatherDense16 looks n addresses up in a bitmap root.
 //
 //go:noescape
-func gatherDense16(addrs *uint32, answers *uint32, n int, pages *uint32, nodes *uint64, root *uint64, leaves *uint16, mask uint32, blocks uint32)
+func gatherDense16(addrs *uint32, answers *uint32, n int, pages *uint32, nodes *uint64, root *uint64, leaves *uint16, mask uint32, blocks uint32, tail uint32)
 
 // gatherDense32 looks n addresses up in a bitmap root.
 //
 //go:noescape
-func gatherDense32(addrs *uint32, answers *uint32, n int, pages *uint32, nodes *uint64, root *uint64, leaves *uint16, mask uint32, blocks uint32)
+func gatherDense32(addrs *uint32, answers *uint32, n int, pages *uint32, nodes *uint64, root *uint64, leaves *uint16, mask uint32, blocks uint32, tail uint32)
 
 // pipeline16 looks n addresses up, a multiple of 8 and not 0, in a dense bitmap root. It doesn't follow blocks; it returns the OR of all leaves.
 //
 //go:noescape
-func pipeline16(addrs *uint32, answers *uint32, n int, root *uint64, leaves *uint16) uint32
+func pipeline16(addrs *uint32, answers *uint32, n int, root *uint64, leaves *uint16, tail uint32) uint32
 
 // pipeline32 looks n addresses up, a multiple of 8 and not 0, in a dense bitmap root. It doesn't follow blocks; it returns the OR of all leaves.
 //
 //go:noescape
-func pipeline32(addrs *uint32, answers *uint32, n int, root *uint64, leaves *uint16) uint32
+func pipeline32(addrs *uint32, answers *uint32, n int, root *uint64, leaves *uint16, tail uint32) uint32
 
 // searchTree6 looks n addresses up by their high halves, a multiple of 16 and not 0. It returns the OR of all answers.
 //

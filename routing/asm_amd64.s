@@ -509,9 +509,9 @@ DATA evens<>+56(SB)/4, $0x0000001c
 DATA evens<>+60(SB)/4, $0x0000001e
 GLOBL evens<>(SB), RODATA|NOPTR, $64
 
-// func gatherSparse(addrs *uint32, answers *uint32, n int, pages *uint32, nodes *uint64, root *uint64, leaves *uint16, mask uint32, blocks uint32)
+// func gatherSparse(addrs *uint32, answers *uint32, n int, pages *uint32, nodes *uint64, root *uint64, leaves *uint16, mask uint32, blocks uint32, tail uint32)
 // Requires: AVX, AVX512F, AVX512VPOPCNTDQ, BMI2
-TEXT ·gatherSparse(SB), NOSPLIT, $0-64
+TEXT ·gatherSparse(SB), NOSPLIT, $0-68
 	MOVQ         leaves+48(FP), AX
 	MOVL         $0x0000001f, CX
 	VPBROADCASTD CX, Z2
@@ -664,9 +664,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func gatherDense16(addrs *uint32, answers *uint32, n int, pages *uint32, nodes *uint64, root *uint64, leaves *uint16, mask uint32, blocks uint32)
+// func gatherDense16(addrs *uint32, answers *uint32, n int, pages *uint32, nodes *uint64, root *uint64, leaves *uint16, mask uint32, blocks uint32, tail uint32)
 // Requires: AVX, AVX512F, AVX512VPOPCNTDQ, BMI2
-TEXT ·gatherDense16(SB), NOSPLIT, $0-64
+TEXT ·gatherDense16(SB), NOSPLIT, $0-68
 	MOVQ         leaves+48(FP), AX
 	MOVL         $0x0000001f, CX
 	VPBROADCASTD CX, Z2
@@ -683,6 +683,8 @@ TEXT ·gatherDense16(SB), NOSPLIT, $0-64
 	VPBROADCASTD DX, Z5
 	MOVQ         nodes+32(FP), DX
 	MOVQ         root+40(FP), BX
+	MOVL         tail+64(FP), SI
+	VPBROADCASTD SI, Z6
 	MOVQ         addrs+0(FP), SI
 	MOVQ         answers+8(FP), DI
 	MOVQ         n+16(FP), R8
@@ -690,58 +692,59 @@ TEXT ·gatherDense16(SB), NOSPLIT, $0-64
 	JL           rest
 
 loop:
-	VMOVDQU32     (SI), Z6
-	VPSRLD        $0x0d, Z6, Z7
-	VPSRLD        $0x08, Z6, Z8
+	VMOVDQU32     (SI), Z7
+	VPSRLD        $0x0d, Z7, Z8
+	VPMINUD       Z6, Z8, Z8
+	VPSRLD        $0x08, Z7, Z9
 	KMOVW         CX, K1
 	KMOVW         CX, K2
 	KMOVW         CX, K3
-	VPXORQ        Z9, Z9, Z9
 	VPXORQ        Z10, Z10, Z10
-	VEXTRACTI64X4 $0x01, Z7, Y11
-	VPGATHERDQ    (BX)(Y7*8), K1, Z9
-	VPGATHERDQ    (BX)(Y11*8), K2, Z10
-	VMOVDQA32     Z0, Z7
-	VPERMI2D      Z10, Z9, Z7
-	VMOVDQA32     Z1, Z11
-	VPERMI2D      Z10, Z9, Z11
-	VPANDD        Z2, Z8, Z8
-	VPSRLVD       Z8, Z7, Z7
-	VPOPCNTD      Z7, Z7
-	VPSUBD        Z7, Z11, Z11
-	VPXORD        Z12, Z12, Z12
-	VPGATHERDD    (AX)(Z11*2), K3, Z12
-	VPANDD        Z4, Z12, Z12
-	VPCMPUD       $0x05, Z5, Z12, K1
+	VPXORQ        Z11, Z11, Z11
+	VEXTRACTI64X4 $0x01, Z8, Y12
+	VPGATHERDQ    (BX)(Y8*8), K1, Z10
+	VPGATHERDQ    (BX)(Y12*8), K2, Z11
+	VMOVDQA32     Z0, Z8
+	VPERMI2D      Z11, Z10, Z8
+	VMOVDQA32     Z1, Z12
+	VPERMI2D      Z11, Z10, Z12
+	VPANDD        Z2, Z9, Z9
+	VPSRLVD       Z9, Z8, Z8
+	VPOPCNTD      Z8, Z8
+	VPSUBD        Z8, Z12, Z12
+	VPXORD        Z13, Z13, Z13
+	VPGATHERDD    (AX)(Z12*2), K3, Z13
+	VPANDD        Z4, Z13, Z13
+	VPCMPUD       $0x05, Z5, Z13, K1
 	KORTESTW      K1, K1
 	JZ            loop_flat
-	VPSLLD        $0x03, Z12, Z8
-	VPSRLD        $0x05, Z6, Z7
-	VPANDD        Z3, Z7, Z7
-	VPORD         Z8, Z7, Z7
+	VPSLLD        $0x03, Z13, Z9
+	VPSRLD        $0x05, Z7, Z8
+	VPANDD        Z3, Z8, Z8
+	VPORD         Z9, Z8, Z8
 	KMOVW         K1, K2
 	KSHIFTRW      $0x08, K1, K3
 	KMOVW         K1, K4
-	VPXORQ        Z13, Z13, Z13
 	VPXORQ        Z14, Z14, Z14
-	VEXTRACTI64X4 $0x01, Z7, Y8
-	VPGATHERDQ    (DX)(Y7*8), K2, Z13
-	VPGATHERDQ    (DX)(Y8*8), K3, Z14
-	VMOVDQA32     Z0, Z7
-	VPERMI2D      Z14, Z13, Z7
-	VMOVDQA32     Z1, Z8
-	VPERMI2D      Z14, Z13, Z8
-	VPANDD        Z2, Z6, Z6
-	VPSRLVD       Z6, Z7, Z7
-	VPOPCNTD      Z7, Z7
-	VPSUBD        Z7, Z8, Z8
-	VPXORD        Z15, Z15, Z15
-	VPGATHERDD    (AX)(Z8*2), K4, Z15
-	VPANDD        Z4, Z15, Z15
-	VMOVDQA32     Z15, K1, Z12
+	VPXORQ        Z15, Z15, Z15
+	VEXTRACTI64X4 $0x01, Z8, Y9
+	VPGATHERDQ    (DX)(Y8*8), K2, Z14
+	VPGATHERDQ    (DX)(Y9*8), K3, Z15
+	VMOVDQA32     Z0, Z8
+	VPERMI2D      Z15, Z14, Z8
+	VMOVDQA32     Z1, Z9
+	VPERMI2D      Z15, Z14, Z9
+	VPANDD        Z2, Z7, Z7
+	VPSRLVD       Z7, Z8, Z8
+	VPOPCNTD      Z8, Z8
+	VPSUBD        Z8, Z9, Z9
+	VPXORD        Z16, Z16, Z16
+	VPGATHERDD    (AX)(Z9*2), K4, Z16
+	VPANDD        Z4, Z16, Z16
+	VMOVDQA32     Z16, K1, Z13
 
 loop_flat:
-	VMOVDQU32 Z12, (DI)
+	VMOVDQU32 Z13, (DI)
 	ADDQ      $0x40, SI
 	ADDQ      $0x40, DI
 	SUBQ      $0x10, R8
@@ -753,66 +756,67 @@ rest:
 	MOVL          $0x0000ffff, R9
 	BZHIL         R8, R9, R9
 	KMOVW         R9, K1
-	VMOVDQU32.Z   (SI), K1, Z6
-	VPSRLD        $0x0d, Z6, Z7
-	VPSRLD        $0x08, Z6, Z8
+	VMOVDQU32.Z   (SI), K1, Z7
+	VPSRLD        $0x0d, Z7, Z8
+	VPMINUD       Z6, Z8, Z8
+	VPSRLD        $0x08, Z7, Z6
 	KMOVW         CX, K2
 	KMOVW         CX, K3
 	KMOVW         CX, K4
-	VPXORQ        Z16, Z16, Z16
 	VPXORQ        Z17, Z17, Z17
-	VEXTRACTI64X4 $0x01, Z7, Y9
-	VPGATHERDQ    (BX)(Y7*8), K2, Z16
-	VPGATHERDQ    (BX)(Y9*8), K3, Z17
-	VMOVDQA32     Z0, Z7
-	VPERMI2D      Z17, Z16, Z7
+	VPXORQ        Z18, Z18, Z18
+	VEXTRACTI64X4 $0x01, Z8, Y9
+	VPGATHERDQ    (BX)(Y8*8), K2, Z17
+	VPGATHERDQ    (BX)(Y9*8), K3, Z18
+	VMOVDQA32     Z0, Z8
+	VPERMI2D      Z18, Z17, Z8
 	VMOVDQA32     Z1, Z9
-	VPERMI2D      Z17, Z16, Z9
-	VPANDD        Z2, Z8, Z8
-	VPSRLVD       Z8, Z7, Z7
-	VPOPCNTD      Z7, Z7
-	VPSUBD        Z7, Z9, Z9
-	VPXORD        Z18, Z18, Z18
-	VPGATHERDD    (AX)(Z9*2), K4, Z18
-	VPANDD        Z4, Z18, Z18
-	VPCMPUD       $0x05, Z5, Z18, K2
+	VPERMI2D      Z18, Z17, Z9
+	VPANDD        Z2, Z6, Z6
+	VPSRLVD       Z6, Z8, Z8
+	VPOPCNTD      Z8, Z8
+	VPSUBD        Z8, Z9, Z9
+	VPXORD        Z19, Z19, Z19
+	VPGATHERDD    (AX)(Z9*2), K4, Z19
+	VPANDD        Z4, Z19, Z19
+	VPCMPUD       $0x05, Z5, Z19, K2
 	KORTESTW      K2, K2
 	JZ            rest_flat
-	VPSLLD        $0x03, Z18, Z7
-	VPSRLD        $0x05, Z6, Z5
+	VPSLLD        $0x03, Z19, Z6
+	VPSRLD        $0x05, Z7, Z5
 	VPANDD        Z3, Z5, Z5
-	VPORD         Z7, Z5, Z5
+	VPORD         Z6, Z5, Z5
 	KMOVW         K2, K3
 	KSHIFTRW      $0x08, K2, K4
 	KMOVW         K2, K5
-	VPXORQ        Z19, Z19, Z19
 	VPXORQ        Z20, Z20, Z20
+	VPXORQ        Z21, Z21, Z21
 	VEXTRACTI64X4 $0x01, Z5, Y3
-	VPGATHERDQ    (DX)(Y5*8), K3, Z19
-	VPGATHERDQ    (DX)(Y3*8), K4, Z20
+	VPGATHERDQ    (DX)(Y5*8), K3, Z20
+	VPGATHERDQ    (DX)(Y3*8), K4, Z21
 	VMOVDQA32     Z0, Z0
-	VPERMI2D      Z20, Z19, Z0
+	VPERMI2D      Z21, Z20, Z0
 	VMOVDQA32     Z1, Z1
-	VPERMI2D      Z20, Z19, Z1
-	VPANDD        Z2, Z6, Z2
+	VPERMI2D      Z21, Z20, Z1
+	VPANDD        Z2, Z7, Z2
 	VPSRLVD       Z2, Z0, Z0
 	VPOPCNTD      Z0, Z0
 	VPSUBD        Z0, Z1, Z1
-	VPXORD        Z21, Z21, Z21
-	VPGATHERDD    (AX)(Z1*2), K5, Z21
-	VPANDD        Z4, Z21, Z21
-	VMOVDQA32     Z21, K2, Z18
+	VPXORD        Z22, Z22, Z22
+	VPGATHERDD    (AX)(Z1*2), K5, Z22
+	VPANDD        Z4, Z22, Z22
+	VMOVDQA32     Z22, K2, Z19
 
 rest_flat:
-	VMOVDQU32 Z18, K1, (DI)
+	VMOVDQU32 Z19, K1, (DI)
 
 done:
 	VZEROUPPER
 	RET
 
-// func gatherDense32(addrs *uint32, answers *uint32, n int, pages *uint32, nodes *uint64, root *uint64, leaves *uint16, mask uint32, blocks uint32)
+// func gatherDense32(addrs *uint32, answers *uint32, n int, pages *uint32, nodes *uint64, root *uint64, leaves *uint16, mask uint32, blocks uint32, tail uint32)
 // Requires: AVX, AVX512F, AVX512VPOPCNTDQ, BMI2
-TEXT ·gatherDense32(SB), NOSPLIT, $0-64
+TEXT ·gatherDense32(SB), NOSPLIT, $0-68
 	MOVQ         leaves+48(FP), AX
 	MOVL         $0x0000001f, CX
 	VPBROADCASTD CX, Z2
@@ -829,6 +833,8 @@ TEXT ·gatherDense32(SB), NOSPLIT, $0-64
 	VPBROADCASTD DX, Z5
 	MOVQ         nodes+32(FP), DX
 	MOVQ         root+40(FP), BX
+	MOVL         tail+64(FP), SI
+	VPBROADCASTD SI, Z6
 	MOVQ         addrs+0(FP), SI
 	MOVQ         answers+8(FP), DI
 	MOVQ         n+16(FP), R8
@@ -836,58 +842,59 @@ TEXT ·gatherDense32(SB), NOSPLIT, $0-64
 	JL           rest
 
 loop:
-	VMOVDQU32     (SI), Z6
-	VPSRLD        $0x0d, Z6, Z7
-	VPSRLD        $0x08, Z6, Z8
+	VMOVDQU32     (SI), Z7
+	VPSRLD        $0x0d, Z7, Z8
+	VPMINUD       Z6, Z8, Z8
+	VPSRLD        $0x08, Z7, Z9
 	KMOVW         CX, K1
 	KMOVW         CX, K2
 	KMOVW         CX, K3
-	VPXORQ        Z9, Z9, Z9
 	VPXORQ        Z10, Z10, Z10
-	VEXTRACTI64X4 $0x01, Z7, Y11
-	VPGATHERDQ    (BX)(Y7*8), K1, Z9
-	VPGATHERDQ    (BX)(Y11*8), K2, Z10
-	VMOVDQA32     Z0, Z7
-	VPERMI2D      Z10, Z9, Z7
-	VMOVDQA32     Z1, Z11
-	VPERMI2D      Z10, Z9, Z11
-	VPANDD        Z2, Z8, Z8
-	VPSRLVD       Z8, Z7, Z7
-	VPOPCNTD      Z7, Z7
-	VPSUBD        Z7, Z11, Z11
-	VPXORD        Z12, Z12, Z12
-	VPGATHERDD    (AX)(Z11*4), K3, Z12
-	VPANDD        Z4, Z12, Z12
-	VPCMPUD       $0x05, Z5, Z12, K1
+	VPXORQ        Z11, Z11, Z11
+	VEXTRACTI64X4 $0x01, Z8, Y12
+	VPGATHERDQ    (BX)(Y8*8), K1, Z10
+	VPGATHERDQ    (BX)(Y12*8), K2, Z11
+	VMOVDQA32     Z0, Z8
+	VPERMI2D      Z11, Z10, Z8
+	VMOVDQA32     Z1, Z12
+	VPERMI2D      Z11, Z10, Z12
+	VPANDD        Z2, Z9, Z9
+	VPSRLVD       Z9, Z8, Z8
+	VPOPCNTD      Z8, Z8
+	VPSUBD        Z8, Z12, Z12
+	VPXORD        Z13, Z13, Z13
+	VPGATHERDD    (AX)(Z12*4), K3, Z13
+	VPANDD        Z4, Z13, Z13
+	VPCMPUD       $0x05, Z5, Z13, K1
 	KORTESTW      K1, K1
 	JZ            loop_flat
-	VPSLLD        $0x03, Z12, Z8
-	VPSRLD        $0x05, Z6, Z7
-	VPANDD        Z3, Z7, Z7
-	VPORD         Z8, Z7, Z7
+	VPSLLD        $0x03, Z13, Z9
+	VPSRLD        $0x05, Z7, Z8
+	VPANDD        Z3, Z8, Z8
+	VPORD         Z9, Z8, Z8
 	KMOVW         K1, K2
 	KSHIFTRW      $0x08, K1, K3
 	KMOVW         K1, K4
-	VPXORQ        Z13, Z13, Z13
 	VPXORQ        Z14, Z14, Z14
-	VEXTRACTI64X4 $0x01, Z7, Y8
-	VPGATHERDQ    (DX)(Y7*8), K2, Z13
-	VPGATHERDQ    (DX)(Y8*8), K3, Z14
-	VMOVDQA32     Z0, Z7
-	VPERMI2D      Z14, Z13, Z7
-	VMOVDQA32     Z1, Z8
-	VPERMI2D      Z14, Z13, Z8
-	VPANDD        Z2, Z6, Z6
-	VPSRLVD       Z6, Z7, Z7
-	VPOPCNTD      Z7, Z7
-	VPSUBD        Z7, Z8, Z8
-	VPXORD        Z15, Z15, Z15
-	VPGATHERDD    (AX)(Z8*4), K4, Z15
-	VPANDD        Z4, Z15, Z15
-	VMOVDQA32     Z15, K1, Z12
+	VPXORQ        Z15, Z15, Z15
+	VEXTRACTI64X4 $0x01, Z8, Y9
+	VPGATHERDQ    (DX)(Y8*8), K2, Z14
+	VPGATHERDQ    (DX)(Y9*8), K3, Z15
+	VMOVDQA32     Z0, Z8
+	VPERMI2D      Z15, Z14, Z8
+	VMOVDQA32     Z1, Z9
+	VPERMI2D      Z15, Z14, Z9
+	VPANDD        Z2, Z7, Z7
+	VPSRLVD       Z7, Z8, Z8
+	VPOPCNTD      Z8, Z8
+	VPSUBD        Z8, Z9, Z9
+	VPXORD        Z16, Z16, Z16
+	VPGATHERDD    (AX)(Z9*4), K4, Z16
+	VPANDD        Z4, Z16, Z16
+	VMOVDQA32     Z16, K1, Z13
 
 loop_flat:
-	VMOVDQU32 Z12, (DI)
+	VMOVDQU32 Z13, (DI)
 	ADDQ      $0x40, SI
 	ADDQ      $0x40, DI
 	SUBQ      $0x10, R8
@@ -899,930 +906,1102 @@ rest:
 	MOVL          $0x0000ffff, R9
 	BZHIL         R8, R9, R9
 	KMOVW         R9, K1
-	VMOVDQU32.Z   (SI), K1, Z6
-	VPSRLD        $0x0d, Z6, Z7
-	VPSRLD        $0x08, Z6, Z8
+	VMOVDQU32.Z   (SI), K1, Z7
+	VPSRLD        $0x0d, Z7, Z8
+	VPMINUD       Z6, Z8, Z8
+	VPSRLD        $0x08, Z7, Z6
 	KMOVW         CX, K2
 	KMOVW         CX, K3
 	KMOVW         CX, K4
-	VPXORQ        Z16, Z16, Z16
 	VPXORQ        Z17, Z17, Z17
-	VEXTRACTI64X4 $0x01, Z7, Y9
-	VPGATHERDQ    (BX)(Y7*8), K2, Z16
-	VPGATHERDQ    (BX)(Y9*8), K3, Z17
-	VMOVDQA32     Z0, Z7
-	VPERMI2D      Z17, Z16, Z7
+	VPXORQ        Z18, Z18, Z18
+	VEXTRACTI64X4 $0x01, Z8, Y9
+	VPGATHERDQ    (BX)(Y8*8), K2, Z17
+	VPGATHERDQ    (BX)(Y9*8), K3, Z18
+	VMOVDQA32     Z0, Z8
+	VPERMI2D      Z18, Z17, Z8
 	VMOVDQA32     Z1, Z9
-	VPERMI2D      Z17, Z16, Z9
-	VPANDD        Z2, Z8, Z8
-	VPSRLVD       Z8, Z7, Z7
-	VPOPCNTD      Z7, Z7
-	VPSUBD        Z7, Z9, Z9
-	VPXORD        Z18, Z18, Z18
-	VPGATHERDD    (AX)(Z9*4), K4, Z18
-	VPANDD        Z4, Z18, Z18
-	VPCMPUD       $0x05, Z5, Z18, K2
+	VPERMI2D      Z18, Z17, Z9
+	VPANDD        Z2, Z6, Z6
+	VPSRLVD       Z6, Z8, Z8
+	VPOPCNTD      Z8, Z8
+	VPSUBD        Z8, Z9, Z9
+	VPXORD        Z19, Z19, Z19
+	VPGATHERDD    (AX)(Z9*4), K4, Z19
+	VPANDD        Z4, Z19, Z19
+	VPCMPUD       $0x05, Z5, Z19, K2
 	KORTESTW      K2, K2
 	JZ            rest_flat
-	VPSLLD        $0x03, Z18, Z7
-	VPSRLD        $0x05, Z6, Z5
+	VPSLLD        $0x03, Z19, Z6
+	VPSRLD        $0x05, Z7, Z5
 	VPANDD        Z3, Z5, Z5
-	VPORD         Z7, Z5, Z5
+	VPORD         Z6, Z5, Z5
 	KMOVW         K2, K3
 	KSHIFTRW      $0x08, K2, K4
 	KMOVW         K2, K5
-	VPXORQ        Z19, Z19, Z19
 	VPXORQ        Z20, Z20, Z20
+	VPXORQ        Z21, Z21, Z21
 	VEXTRACTI64X4 $0x01, Z5, Y3
-	VPGATHERDQ    (DX)(Y5*8), K3, Z19
-	VPGATHERDQ    (DX)(Y3*8), K4, Z20
+	VPGATHERDQ    (DX)(Y5*8), K3, Z20
+	VPGATHERDQ    (DX)(Y3*8), K4, Z21
 	VMOVDQA32     Z0, Z0
-	VPERMI2D      Z20, Z19, Z0
+	VPERMI2D      Z21, Z20, Z0
 	VMOVDQA32     Z1, Z1
-	VPERMI2D      Z20, Z19, Z1
-	VPANDD        Z2, Z6, Z2
+	VPERMI2D      Z21, Z20, Z1
+	VPANDD        Z2, Z7, Z2
 	VPSRLVD       Z2, Z0, Z0
 	VPOPCNTD      Z0, Z0
 	VPSUBD        Z0, Z1, Z1
-	VPXORD        Z21, Z21, Z21
-	VPGATHERDD    (AX)(Z1*4), K5, Z21
-	VPANDD        Z4, Z21, Z21
-	VMOVDQA32     Z21, K2, Z18
+	VPXORD        Z22, Z22, Z22
+	VPGATHERDD    (AX)(Z1*4), K5, Z22
+	VPANDD        Z4, Z22, Z22
+	VMOVDQA32     Z22, K2, Z19
 
 rest_flat:
-	VMOVDQU32 Z18, K1, (DI)
+	VMOVDQU32 Z19, K1, (DI)
 
 done:
 	VZEROUPPER
 	RET
 
-// func pipeline16(addrs *uint32, answers *uint32, n int, root *uint64, leaves *uint16) uint32
+// func pipeline16(addrs *uint32, answers *uint32, n int, root *uint64, leaves *uint16, tail uint32) uint32
 // Requires: BMI2, CMOV, MMX+, POPCNT
-TEXT ·pipeline16(SB), NOSPLIT, $64-44
+TEXT ·pipeline16(SB), NOSPLIT, $64-52
 	MOVQ       addrs+0(FP), AX
 	MOVQ       answers+8(FP), CX
 	MOVQ       n+16(FP), DX
 	MOVQ       root+24(FP), BX
 	MOVQ       leaves+32(FP), SI
+	MOVL       tail+40(FP), DI
 	SUBQ       $0x08, DX
-	XORL       DI, DI
 	XORL       R8, R8
-	MOVL       (AX)(R8*4), R9
-	MOVL       R9, R10
-	SHRL       $0x0d, R10
-	MOVQ       (BX)(R10*8), R10
-	SHRL       $0x08, R9
-	SHRXL      R9, R10, R9
-	POPCNTL    R9, R9
-	SHRQ       $0x20, R10
-	SUBL       R9, R10
-	MOVL       R10, (SP)
-	PREFETCHT0 (SI)(R10*2)
-	MOVL       4(AX)(R8*4), R9
-	MOVL       R9, R10
-	SHRL       $0x0d, R10
-	MOVQ       (BX)(R10*8), R10
-	SHRL       $0x08, R9
-	SHRXL      R9, R10, R9
-	POPCNTL    R9, R9
-	SHRQ       $0x20, R10
-	SUBL       R9, R10
-	MOVL       R10, 8(SP)
-	PREFETCHT0 (SI)(R10*2)
-	MOVL       8(AX)(R8*4), R9
-	MOVL       R9, R10
-	SHRL       $0x0d, R10
-	MOVQ       (BX)(R10*8), R10
-	SHRL       $0x08, R9
-	SHRXL      R9, R10, R9
-	POPCNTL    R9, R9
-	SHRQ       $0x20, R10
-	SUBL       R9, R10
-	MOVL       R10, 16(SP)
-	PREFETCHT0 (SI)(R10*2)
-	MOVL       12(AX)(R8*4), R9
-	MOVL       R9, R10
-	SHRL       $0x0d, R10
-	MOVQ       (BX)(R10*8), R10
-	SHRL       $0x08, R9
-	SHRXL      R9, R10, R9
-	POPCNTL    R9, R9
-	SHRQ       $0x20, R10
-	SUBL       R9, R10
-	MOVL       R10, 24(SP)
-	PREFETCHT0 (SI)(R10*2)
-	MOVL       16(AX)(R8*4), R9
-	MOVL       R9, R10
-	SHRL       $0x0d, R10
-	MOVQ       (BX)(R10*8), R10
-	SHRL       $0x08, R9
-	SHRXL      R9, R10, R9
-	POPCNTL    R9, R9
-	SHRQ       $0x20, R10
-	SUBL       R9, R10
-	MOVL       R10, 32(SP)
-	PREFETCHT0 (SI)(R10*2)
-	MOVL       20(AX)(R8*4), R9
-	MOVL       R9, R10
-	SHRL       $0x0d, R10
-	MOVQ       (BX)(R10*8), R10
-	SHRL       $0x08, R9
-	SHRXL      R9, R10, R9
-	POPCNTL    R9, R9
-	SHRQ       $0x20, R10
-	SUBL       R9, R10
-	MOVL       R10, 40(SP)
-	PREFETCHT0 (SI)(R10*2)
-	MOVL       24(AX)(R8*4), R9
-	MOVL       R9, R10
-	SHRL       $0x0d, R10
-	MOVQ       (BX)(R10*8), R10
-	SHRL       $0x08, R9
-	SHRXL      R9, R10, R9
-	POPCNTL    R9, R9
-	SHRQ       $0x20, R10
-	SUBL       R9, R10
-	MOVL       R10, 48(SP)
-	PREFETCHT0 (SI)(R10*2)
-	MOVL       28(AX)(R8*4), R9
-	MOVL       R9, R10
-	SHRL       $0x0d, R10
-	MOVQ       (BX)(R10*8), R10
-	SHRL       $0x08, R9
-	SHRXL      R9, R10, R9
-	POPCNTL    R9, R9
-	SHRQ       $0x20, R10
-	SUBL       R9, R10
-	MOVL       R10, 56(SP)
-	PREFETCHT0 (SI)(R10*2)
-
-loop:
-	LEAQ       32(R8), R9
-	CMPQ       R9, DX
-	CMOVQGT    DX, R9
-	LEAQ       8(R8), R10
-	CMPQ       R10, DX
-	CMOVQGT    DX, R10
-	MOVL       (AX)(R9*4), R11
+	XORL       R9, R9
+	MOVL       (AX)(R9*4), R10
+	MOVL       R10, R11
 	SHRL       $0x0d, R11
-	PREFETCHT0 (BX)(R11*8)
-	MOVL       4(AX)(R9*4), R11
-	SHRL       $0x0d, R11
-	PREFETCHT0 (BX)(R11*8)
-	MOVL       8(AX)(R9*4), R11
-	SHRL       $0x0d, R11
-	PREFETCHT0 (BX)(R11*8)
-	MOVL       12(AX)(R9*4), R11
-	SHRL       $0x0d, R11
-	PREFETCHT0 (BX)(R11*8)
-	MOVL       16(AX)(R9*4), R11
-	SHRL       $0x0d, R11
-	PREFETCHT0 (BX)(R11*8)
-	MOVL       20(AX)(R9*4), R11
-	SHRL       $0x0d, R11
-	PREFETCHT0 (BX)(R11*8)
-	MOVL       24(AX)(R9*4), R11
-	SHRL       $0x0d, R11
-	PREFETCHT0 (BX)(R11*8)
-	MOVL       28(AX)(R9*4), R9
-	SHRL       $0x0d, R9
-	PREFETCHT0 (BX)(R9*8)
-	MOVL       (SP), R9
-	MOVWLZX    (SI)(R9*2), R9
-	MOVL       R9, (CX)(R8*4)
-	ORL        R9, DI
-	MOVL       (AX)(R10*4), R9
-	MOVL       R9, R11
-	SHRL       $0x0d, R11
+	CMPL       R11, DI
+	CMOVLHI    DI, R11
 	MOVQ       (BX)(R11*8), R11
-	SHRL       $0x08, R9
-	SHRXL      R9, R11, R9
-	POPCNTL    R9, R9
+	SHRL       $0x08, R10
+	SHRXL      R10, R11, R10
+	POPCNTL    R10, R10
 	SHRQ       $0x20, R11
-	SUBL       R9, R11
+	SUBL       R10, R11
 	MOVL       R11, (SP)
 	PREFETCHT0 (SI)(R11*2)
-	MOVL       8(SP), R9
-	MOVWLZX    (SI)(R9*2), R9
-	MOVL       R9, 4(CX)(R8*4)
-	ORL        R9, DI
-	MOVL       4(AX)(R10*4), R9
-	MOVL       R9, R11
+	MOVL       4(AX)(R9*4), R10
+	MOVL       R10, R11
 	SHRL       $0x0d, R11
+	CMPL       R11, DI
+	CMOVLHI    DI, R11
 	MOVQ       (BX)(R11*8), R11
-	SHRL       $0x08, R9
-	SHRXL      R9, R11, R9
-	POPCNTL    R9, R9
+	SHRL       $0x08, R10
+	SHRXL      R10, R11, R10
+	POPCNTL    R10, R10
 	SHRQ       $0x20, R11
-	SUBL       R9, R11
+	SUBL       R10, R11
 	MOVL       R11, 8(SP)
 	PREFETCHT0 (SI)(R11*2)
-	MOVL       16(SP), R9
-	MOVWLZX    (SI)(R9*2), R9
-	MOVL       R9, 8(CX)(R8*4)
-	ORL        R9, DI
-	MOVL       8(AX)(R10*4), R9
-	MOVL       R9, R11
+	MOVL       8(AX)(R9*4), R10
+	MOVL       R10, R11
 	SHRL       $0x0d, R11
+	CMPL       R11, DI
+	CMOVLHI    DI, R11
 	MOVQ       (BX)(R11*8), R11
-	SHRL       $0x08, R9
-	SHRXL      R9, R11, R9
-	POPCNTL    R9, R9
+	SHRL       $0x08, R10
+	SHRXL      R10, R11, R10
+	POPCNTL    R10, R10
 	SHRQ       $0x20, R11
-	SUBL       R9, R11
+	SUBL       R10, R11
 	MOVL       R11, 16(SP)
 	PREFETCHT0 (SI)(R11*2)
-	MOVL       24(SP), R9
-	MOVWLZX    (SI)(R9*2), R9
-	MOVL       R9, 12(CX)(R8*4)
-	ORL        R9, DI
-	MOVL       12(AX)(R10*4), R9
-	MOVL       R9, R11
+	MOVL       12(AX)(R9*4), R10
+	MOVL       R10, R11
 	SHRL       $0x0d, R11
+	CMPL       R11, DI
+	CMOVLHI    DI, R11
 	MOVQ       (BX)(R11*8), R11
-	SHRL       $0x08, R9
-	SHRXL      R9, R11, R9
-	POPCNTL    R9, R9
+	SHRL       $0x08, R10
+	SHRXL      R10, R11, R10
+	POPCNTL    R10, R10
 	SHRQ       $0x20, R11
-	SUBL       R9, R11
+	SUBL       R10, R11
 	MOVL       R11, 24(SP)
 	PREFETCHT0 (SI)(R11*2)
-	MOVL       32(SP), R9
-	MOVWLZX    (SI)(R9*2), R9
-	MOVL       R9, 16(CX)(R8*4)
-	ORL        R9, DI
-	MOVL       16(AX)(R10*4), R9
-	MOVL       R9, R11
+	MOVL       16(AX)(R9*4), R10
+	MOVL       R10, R11
 	SHRL       $0x0d, R11
+	CMPL       R11, DI
+	CMOVLHI    DI, R11
 	MOVQ       (BX)(R11*8), R11
-	SHRL       $0x08, R9
-	SHRXL      R9, R11, R9
-	POPCNTL    R9, R9
+	SHRL       $0x08, R10
+	SHRXL      R10, R11, R10
+	POPCNTL    R10, R10
 	SHRQ       $0x20, R11
-	SUBL       R9, R11
+	SUBL       R10, R11
 	MOVL       R11, 32(SP)
 	PREFETCHT0 (SI)(R11*2)
-	MOVL       40(SP), R9
-	MOVWLZX    (SI)(R9*2), R9
-	MOVL       R9, 20(CX)(R8*4)
-	ORL        R9, DI
-	MOVL       20(AX)(R10*4), R9
-	MOVL       R9, R11
+	MOVL       20(AX)(R9*4), R10
+	MOVL       R10, R11
 	SHRL       $0x0d, R11
+	CMPL       R11, DI
+	CMOVLHI    DI, R11
 	MOVQ       (BX)(R11*8), R11
-	SHRL       $0x08, R9
-	SHRXL      R9, R11, R9
-	POPCNTL    R9, R9
+	SHRL       $0x08, R10
+	SHRXL      R10, R11, R10
+	POPCNTL    R10, R10
 	SHRQ       $0x20, R11
-	SUBL       R9, R11
+	SUBL       R10, R11
 	MOVL       R11, 40(SP)
 	PREFETCHT0 (SI)(R11*2)
-	MOVL       48(SP), R9
-	MOVWLZX    (SI)(R9*2), R9
-	MOVL       R9, 24(CX)(R8*4)
-	ORL        R9, DI
-	MOVL       24(AX)(R10*4), R9
-	MOVL       R9, R11
+	MOVL       24(AX)(R9*4), R10
+	MOVL       R10, R11
 	SHRL       $0x0d, R11
+	CMPL       R11, DI
+	CMOVLHI    DI, R11
 	MOVQ       (BX)(R11*8), R11
-	SHRL       $0x08, R9
-	SHRXL      R9, R11, R9
-	POPCNTL    R9, R9
+	SHRL       $0x08, R10
+	SHRXL      R10, R11, R10
+	POPCNTL    R10, R10
 	SHRQ       $0x20, R11
-	SUBL       R9, R11
+	SUBL       R10, R11
 	MOVL       R11, 48(SP)
 	PREFETCHT0 (SI)(R11*2)
-	MOVL       56(SP), R9
-	MOVWLZX    (SI)(R9*2), R9
-	MOVL       R9, 28(CX)(R8*4)
-	ORL        R9, DI
-	MOVL       28(AX)(R10*4), R9
-	MOVL       R9, R10
+	MOVL       28(AX)(R9*4), R10
+	MOVL       R10, R11
+	SHRL       $0x0d, R11
+	CMPL       R11, DI
+	CMOVLHI    DI, R11
+	MOVQ       (BX)(R11*8), R11
+	SHRL       $0x08, R10
+	SHRXL      R10, R11, R10
+	POPCNTL    R10, R10
+	SHRQ       $0x20, R11
+	SUBL       R10, R11
+	MOVL       R11, 56(SP)
+	PREFETCHT0 (SI)(R11*2)
+
+loop:
+	LEAQ       32(R9), R10
+	CMPQ       R10, DX
+	CMOVQGT    DX, R10
+	LEAQ       8(R9), R11
+	CMPQ       R11, DX
+	CMOVQGT    DX, R11
+	MOVL       (AX)(R10*4), R12
+	SHRL       $0x0d, R12
+	CMPL       R12, DI
+	CMOVLHI    DI, R12
+	PREFETCHT0 (BX)(R12*8)
+	MOVL       4(AX)(R10*4), R12
+	SHRL       $0x0d, R12
+	CMPL       R12, DI
+	CMOVLHI    DI, R12
+	PREFETCHT0 (BX)(R12*8)
+	MOVL       8(AX)(R10*4), R12
+	SHRL       $0x0d, R12
+	CMPL       R12, DI
+	CMOVLHI    DI, R12
+	PREFETCHT0 (BX)(R12*8)
+	MOVL       12(AX)(R10*4), R12
+	SHRL       $0x0d, R12
+	CMPL       R12, DI
+	CMOVLHI    DI, R12
+	PREFETCHT0 (BX)(R12*8)
+	MOVL       16(AX)(R10*4), R12
+	SHRL       $0x0d, R12
+	CMPL       R12, DI
+	CMOVLHI    DI, R12
+	PREFETCHT0 (BX)(R12*8)
+	MOVL       20(AX)(R10*4), R12
+	SHRL       $0x0d, R12
+	CMPL       R12, DI
+	CMOVLHI    DI, R12
+	PREFETCHT0 (BX)(R12*8)
+	MOVL       24(AX)(R10*4), R12
+	SHRL       $0x0d, R12
+	CMPL       R12, DI
+	CMOVLHI    DI, R12
+	PREFETCHT0 (BX)(R12*8)
+	MOVL       28(AX)(R10*4), R10
 	SHRL       $0x0d, R10
-	MOVQ       (BX)(R10*8), R10
-	SHRL       $0x08, R9
-	SHRXL      R9, R10, R9
-	POPCNTL    R9, R9
-	SHRQ       $0x20, R10
-	SUBL       R9, R10
-	MOVL       R10, 56(SP)
-	PREFETCHT0 (SI)(R10*2)
-	ADDQ       $0x08, R8
-	CMPQ       R8, DX
+	CMPL       R10, DI
+	CMOVLHI    DI, R10
+	PREFETCHT0 (BX)(R10*8)
+	MOVL       (SP), R10
+	MOVWLZX    (SI)(R10*2), R10
+	MOVL       R10, (CX)(R9*4)
+	ORL        R10, R8
+	MOVL       (AX)(R11*4), R10
+	MOVL       R10, R12
+	SHRL       $0x0d, R12
+	CMPL       R12, DI
+	CMOVLHI    DI, R12
+	MOVQ       (BX)(R12*8), R12
+	SHRL       $0x08, R10
+	SHRXL      R10, R12, R10
+	POPCNTL    R10, R10
+	SHRQ       $0x20, R12
+	SUBL       R10, R12
+	MOVL       R12, (SP)
+	PREFETCHT0 (SI)(R12*2)
+	MOVL       8(SP), R10
+	MOVWLZX    (SI)(R10*2), R10
+	MOVL       R10, 4(CX)(R9*4)
+	ORL        R10, R8
+	MOVL       4(AX)(R11*4), R10
+	MOVL       R10, R12
+	SHRL       $0x0d, R12
+	CMPL       R12, DI
+	CMOVLHI    DI, R12
+	MOVQ       (BX)(R12*8), R12
+	SHRL       $0x08, R10
+	SHRXL      R10, R12, R10
+	POPCNTL    R10, R10
+	SHRQ       $0x20, R12
+	SUBL       R10, R12
+	MOVL       R12, 8(SP)
+	PREFETCHT0 (SI)(R12*2)
+	MOVL       16(SP), R10
+	MOVWLZX    (SI)(R10*2), R10
+	MOVL       R10, 8(CX)(R9*4)
+	ORL        R10, R8
+	MOVL       8(AX)(R11*4), R10
+	MOVL       R10, R12
+	SHRL       $0x0d, R12
+	CMPL       R12, DI
+	CMOVLHI    DI, R12
+	MOVQ       (BX)(R12*8), R12
+	SHRL       $0x08, R10
+	SHRXL      R10, R12, R10
+	POPCNTL    R10, R10
+	SHRQ       $0x20, R12
+	SUBL       R10, R12
+	MOVL       R12, 16(SP)
+	PREFETCHT0 (SI)(R12*2)
+	MOVL       24(SP), R10
+	MOVWLZX    (SI)(R10*2), R10
+	MOVL       R10, 12(CX)(R9*4)
+	ORL        R10, R8
+	MOVL       12(AX)(R11*4), R10
+	MOVL       R10, R12
+	SHRL       $0x0d, R12
+	CMPL       R12, DI
+	CMOVLHI    DI, R12
+	MOVQ       (BX)(R12*8), R12
+	SHRL       $0x08, R10
+	SHRXL      R10, R12, R10
+	POPCNTL    R10, R10
+	SHRQ       $0x20, R12
+	SUBL       R10, R12
+	MOVL       R12, 24(SP)
+	PREFETCHT0 (SI)(R12*2)
+	MOVL       32(SP), R10
+	MOVWLZX    (SI)(R10*2), R10
+	MOVL       R10, 16(CX)(R9*4)
+	ORL        R10, R8
+	MOVL       16(AX)(R11*4), R10
+	MOVL       R10, R12
+	SHRL       $0x0d, R12
+	CMPL       R12, DI
+	CMOVLHI    DI, R12
+	MOVQ       (BX)(R12*8), R12
+	SHRL       $0x08, R10
+	SHRXL      R10, R12, R10
+	POPCNTL    R10, R10
+	SHRQ       $0x20, R12
+	SUBL       R10, R12
+	MOVL       R12, 32(SP)
+	PREFETCHT0 (SI)(R12*2)
+	MOVL       40(SP), R10
+	MOVWLZX    (SI)(R10*2), R10
+	MOVL       R10, 20(CX)(R9*4)
+	ORL        R10, R8
+	MOVL       20(AX)(R11*4), R10
+	MOVL       R10, R12
+	SHRL       $0x0d, R12
+	CMPL       R12, DI
+	CMOVLHI    DI, R12
+	MOVQ       (BX)(R12*8), R12
+	SHRL       $0x08, R10
+	SHRXL      R10, R12, R10
+	POPCNTL    R10, R10
+	SHRQ       $0x20, R12
+	SUBL       R10, R12
+	MOVL       R12, 40(SP)
+	PREFETCHT0 (SI)(R12*2)
+	MOVL       48(SP), R10
+	MOVWLZX    (SI)(R10*2), R10
+	MOVL       R10, 24(CX)(R9*4)
+	ORL        R10, R8
+	MOVL       24(AX)(R11*4), R10
+	MOVL       R10, R12
+	SHRL       $0x0d, R12
+	CMPL       R12, DI
+	CMOVLHI    DI, R12
+	MOVQ       (BX)(R12*8), R12
+	SHRL       $0x08, R10
+	SHRXL      R10, R12, R10
+	POPCNTL    R10, R10
+	SHRQ       $0x20, R12
+	SUBL       R10, R12
+	MOVL       R12, 48(SP)
+	PREFETCHT0 (SI)(R12*2)
+	MOVL       56(SP), R10
+	MOVWLZX    (SI)(R10*2), R10
+	MOVL       R10, 28(CX)(R9*4)
+	ORL        R10, R8
+	MOVL       28(AX)(R11*4), R10
+	MOVL       R10, R11
+	SHRL       $0x0d, R11
+	CMPL       R11, DI
+	CMOVLHI    DI, R11
+	MOVQ       (BX)(R11*8), R11
+	SHRL       $0x08, R10
+	SHRXL      R10, R11, R10
+	POPCNTL    R10, R10
+	SHRQ       $0x20, R11
+	SUBL       R10, R11
+	MOVL       R11, 56(SP)
+	PREFETCHT0 (SI)(R11*2)
+	ADDQ       $0x08, R9
+	CMPQ       R9, DX
 	JLE        loop
-	MOVL       DI, ret+40(FP)
+	MOVL       R8, ret+48(FP)
 	RET
 
-// func pipeline32(addrs *uint32, answers *uint32, n int, root *uint64, leaves *uint16) uint32
+// func pipeline32(addrs *uint32, answers *uint32, n int, root *uint64, leaves *uint16, tail uint32) uint32
 // Requires: BMI2, CMOV, MMX+, POPCNT
-TEXT ·pipeline32(SB), NOSPLIT, $64-44
+TEXT ·pipeline32(SB), NOSPLIT, $64-52
 	MOVQ       addrs+0(FP), AX
 	MOVQ       answers+8(FP), CX
 	MOVQ       n+16(FP), DX
 	MOVQ       root+24(FP), BX
 	MOVQ       leaves+32(FP), SI
+	MOVL       tail+40(FP), DI
 	SUBQ       $0x08, DX
-	XORL       DI, DI
 	XORL       R8, R8
-	MOVL       (AX)(R8*4), R9
-	MOVL       R9, R10
-	SHRL       $0x0d, R10
-	MOVQ       (BX)(R10*8), R10
-	SHRL       $0x08, R9
-	SHRXL      R9, R10, R9
-	POPCNTL    R9, R9
-	SHRQ       $0x20, R10
-	SUBL       R9, R10
-	MOVL       R10, (SP)
-	PREFETCHT0 (SI)(R10*4)
-	MOVL       4(AX)(R8*4), R9
-	MOVL       R9, R10
-	SHRL       $0x0d, R10
-	MOVQ       (BX)(R10*8), R10
-	SHRL       $0x08, R9
-	SHRXL      R9, R10, R9
-	POPCNTL    R9, R9
-	SHRQ       $0x20, R10
-	SUBL       R9, R10
-	MOVL       R10, 8(SP)
-	PREFETCHT0 (SI)(R10*4)
-	MOVL       8(AX)(R8*4), R9
-	MOVL       R9, R10
-	SHRL       $0x0d, R10
-	MOVQ       (BX)(R10*8), R10
-	SHRL       $0x08, R9
-	SHRXL      R9, R10, R9
-	POPCNTL    R9, R9
-	SHRQ       $0x20, R10
-	SUBL       R9, R10
-	MOVL       R10, 16(SP)
-	PREFETCHT0 (SI)(R10*4)
-	MOVL       12(AX)(R8*4), R9
-	MOVL       R9, R10
-	SHRL       $0x0d, R10
-	MOVQ       (BX)(R10*8), R10
-	SHRL       $0x08, R9
-	SHRXL      R9, R10, R9
-	POPCNTL    R9, R9
-	SHRQ       $0x20, R10
-	SUBL       R9, R10
-	MOVL       R10, 24(SP)
-	PREFETCHT0 (SI)(R10*4)
-	MOVL       16(AX)(R8*4), R9
-	MOVL       R9, R10
-	SHRL       $0x0d, R10
-	MOVQ       (BX)(R10*8), R10
-	SHRL       $0x08, R9
-	SHRXL      R9, R10, R9
-	POPCNTL    R9, R9
-	SHRQ       $0x20, R10
-	SUBL       R9, R10
-	MOVL       R10, 32(SP)
-	PREFETCHT0 (SI)(R10*4)
-	MOVL       20(AX)(R8*4), R9
-	MOVL       R9, R10
-	SHRL       $0x0d, R10
-	MOVQ       (BX)(R10*8), R10
-	SHRL       $0x08, R9
-	SHRXL      R9, R10, R9
-	POPCNTL    R9, R9
-	SHRQ       $0x20, R10
-	SUBL       R9, R10
-	MOVL       R10, 40(SP)
-	PREFETCHT0 (SI)(R10*4)
-	MOVL       24(AX)(R8*4), R9
-	MOVL       R9, R10
-	SHRL       $0x0d, R10
-	MOVQ       (BX)(R10*8), R10
-	SHRL       $0x08, R9
-	SHRXL      R9, R10, R9
-	POPCNTL    R9, R9
-	SHRQ       $0x20, R10
-	SUBL       R9, R10
-	MOVL       R10, 48(SP)
-	PREFETCHT0 (SI)(R10*4)
-	MOVL       28(AX)(R8*4), R9
-	MOVL       R9, R10
-	SHRL       $0x0d, R10
-	MOVQ       (BX)(R10*8), R10
-	SHRL       $0x08, R9
-	SHRXL      R9, R10, R9
-	POPCNTL    R9, R9
-	SHRQ       $0x20, R10
-	SUBL       R9, R10
-	MOVL       R10, 56(SP)
-	PREFETCHT0 (SI)(R10*4)
-
-loop:
-	LEAQ       32(R8), R9
-	CMPQ       R9, DX
-	CMOVQGT    DX, R9
-	LEAQ       8(R8), R10
-	CMPQ       R10, DX
-	CMOVQGT    DX, R10
-	MOVL       (AX)(R9*4), R11
+	XORL       R9, R9
+	MOVL       (AX)(R9*4), R10
+	MOVL       R10, R11
 	SHRL       $0x0d, R11
-	PREFETCHT0 (BX)(R11*8)
-	MOVL       4(AX)(R9*4), R11
-	SHRL       $0x0d, R11
-	PREFETCHT0 (BX)(R11*8)
-	MOVL       8(AX)(R9*4), R11
-	SHRL       $0x0d, R11
-	PREFETCHT0 (BX)(R11*8)
-	MOVL       12(AX)(R9*4), R11
-	SHRL       $0x0d, R11
-	PREFETCHT0 (BX)(R11*8)
-	MOVL       16(AX)(R9*4), R11
-	SHRL       $0x0d, R11
-	PREFETCHT0 (BX)(R11*8)
-	MOVL       20(AX)(R9*4), R11
-	SHRL       $0x0d, R11
-	PREFETCHT0 (BX)(R11*8)
-	MOVL       24(AX)(R9*4), R11
-	SHRL       $0x0d, R11
-	PREFETCHT0 (BX)(R11*8)
-	MOVL       28(AX)(R9*4), R9
-	SHRL       $0x0d, R9
-	PREFETCHT0 (BX)(R9*8)
-	MOVL       (SP), R9
-	MOVL       (SI)(R9*4), R9
-	MOVL       R9, (CX)(R8*4)
-	ORL        R9, DI
-	MOVL       (AX)(R10*4), R9
-	MOVL       R9, R11
-	SHRL       $0x0d, R11
+	CMPL       R11, DI
+	CMOVLHI    DI, R11
 	MOVQ       (BX)(R11*8), R11
-	SHRL       $0x08, R9
-	SHRXL      R9, R11, R9
-	POPCNTL    R9, R9
+	SHRL       $0x08, R10
+	SHRXL      R10, R11, R10
+	POPCNTL    R10, R10
 	SHRQ       $0x20, R11
-	SUBL       R9, R11
+	SUBL       R10, R11
 	MOVL       R11, (SP)
 	PREFETCHT0 (SI)(R11*4)
-	MOVL       8(SP), R9
-	MOVL       (SI)(R9*4), R9
-	MOVL       R9, 4(CX)(R8*4)
-	ORL        R9, DI
-	MOVL       4(AX)(R10*4), R9
-	MOVL       R9, R11
+	MOVL       4(AX)(R9*4), R10
+	MOVL       R10, R11
 	SHRL       $0x0d, R11
+	CMPL       R11, DI
+	CMOVLHI    DI, R11
 	MOVQ       (BX)(R11*8), R11
-	SHRL       $0x08, R9
-	SHRXL      R9, R11, R9
-	POPCNTL    R9, R9
+	SHRL       $0x08, R10
+	SHRXL      R10, R11, R10
+	POPCNTL    R10, R10
 	SHRQ       $0x20, R11
-	SUBL       R9, R11
+	SUBL       R10, R11
 	MOVL       R11, 8(SP)
 	PREFETCHT0 (SI)(R11*4)
-	MOVL       16(SP), R9
-	MOVL       (SI)(R9*4), R9
-	MOVL       R9, 8(CX)(R8*4)
-	ORL        R9, DI
-	MOVL       8(AX)(R10*4), R9
-	MOVL       R9, R11
+	MOVL       8(AX)(R9*4), R10
+	MOVL       R10, R11
 	SHRL       $0x0d, R11
+	CMPL       R11, DI
+	CMOVLHI    DI, R11
 	MOVQ       (BX)(R11*8), R11
-	SHRL       $0x08, R9
-	SHRXL      R9, R11, R9
-	POPCNTL    R9, R9
+	SHRL       $0x08, R10
+	SHRXL      R10, R11, R10
+	POPCNTL    R10, R10
 	SHRQ       $0x20, R11
-	SUBL       R9, R11
+	SUBL       R10, R11
 	MOVL       R11, 16(SP)
 	PREFETCHT0 (SI)(R11*4)
-	MOVL       24(SP), R9
-	MOVL       (SI)(R9*4), R9
-	MOVL       R9, 12(CX)(R8*4)
-	ORL        R9, DI
-	MOVL       12(AX)(R10*4), R9
-	MOVL       R9, R11
+	MOVL       12(AX)(R9*4), R10
+	MOVL       R10, R11
 	SHRL       $0x0d, R11
+	CMPL       R11, DI
+	CMOVLHI    DI, R11
 	MOVQ       (BX)(R11*8), R11
-	SHRL       $0x08, R9
-	SHRXL      R9, R11, R9
-	POPCNTL    R9, R9
+	SHRL       $0x08, R10
+	SHRXL      R10, R11, R10
+	POPCNTL    R10, R10
 	SHRQ       $0x20, R11
-	SUBL       R9, R11
+	SUBL       R10, R11
 	MOVL       R11, 24(SP)
 	PREFETCHT0 (SI)(R11*4)
-	MOVL       32(SP), R9
-	MOVL       (SI)(R9*4), R9
-	MOVL       R9, 16(CX)(R8*4)
-	ORL        R9, DI
-	MOVL       16(AX)(R10*4), R9
-	MOVL       R9, R11
+	MOVL       16(AX)(R9*4), R10
+	MOVL       R10, R11
 	SHRL       $0x0d, R11
+	CMPL       R11, DI
+	CMOVLHI    DI, R11
 	MOVQ       (BX)(R11*8), R11
-	SHRL       $0x08, R9
-	SHRXL      R9, R11, R9
-	POPCNTL    R9, R9
+	SHRL       $0x08, R10
+	SHRXL      R10, R11, R10
+	POPCNTL    R10, R10
 	SHRQ       $0x20, R11
-	SUBL       R9, R11
+	SUBL       R10, R11
 	MOVL       R11, 32(SP)
 	PREFETCHT0 (SI)(R11*4)
-	MOVL       40(SP), R9
-	MOVL       (SI)(R9*4), R9
-	MOVL       R9, 20(CX)(R8*4)
-	ORL        R9, DI
-	MOVL       20(AX)(R10*4), R9
-	MOVL       R9, R11
+	MOVL       20(AX)(R9*4), R10
+	MOVL       R10, R11
 	SHRL       $0x0d, R11
+	CMPL       R11, DI
+	CMOVLHI    DI, R11
 	MOVQ       (BX)(R11*8), R11
-	SHRL       $0x08, R9
-	SHRXL      R9, R11, R9
-	POPCNTL    R9, R9
+	SHRL       $0x08, R10
+	SHRXL      R10, R11, R10
+	POPCNTL    R10, R10
 	SHRQ       $0x20, R11
-	SUBL       R9, R11
+	SUBL       R10, R11
 	MOVL       R11, 40(SP)
 	PREFETCHT0 (SI)(R11*4)
-	MOVL       48(SP), R9
-	MOVL       (SI)(R9*4), R9
-	MOVL       R9, 24(CX)(R8*4)
-	ORL        R9, DI
-	MOVL       24(AX)(R10*4), R9
-	MOVL       R9, R11
+	MOVL       24(AX)(R9*4), R10
+	MOVL       R10, R11
 	SHRL       $0x0d, R11
+	CMPL       R11, DI
+	CMOVLHI    DI, R11
 	MOVQ       (BX)(R11*8), R11
-	SHRL       $0x08, R9
-	SHRXL      R9, R11, R9
-	POPCNTL    R9, R9
+	SHRL       $0x08, R10
+	SHRXL      R10, R11, R10
+	POPCNTL    R10, R10
 	SHRQ       $0x20, R11
-	SUBL       R9, R11
+	SUBL       R10, R11
 	MOVL       R11, 48(SP)
 	PREFETCHT0 (SI)(R11*4)
-	MOVL       56(SP), R9
-	MOVL       (SI)(R9*4), R9
-	MOVL       R9, 28(CX)(R8*4)
-	ORL        R9, DI
-	MOVL       28(AX)(R10*4), R9
-	MOVL       R9, R10
+	MOVL       28(AX)(R9*4), R10
+	MOVL       R10, R11
+	SHRL       $0x0d, R11
+	CMPL       R11, DI
+	CMOVLHI    DI, R11
+	MOVQ       (BX)(R11*8), R11
+	SHRL       $0x08, R10
+	SHRXL      R10, R11, R10
+	POPCNTL    R10, R10
+	SHRQ       $0x20, R11
+	SUBL       R10, R11
+	MOVL       R11, 56(SP)
+	PREFETCHT0 (SI)(R11*4)
+
+loop:
+	LEAQ       32(R9), R10
+	CMPQ       R10, DX
+	CMOVQGT    DX, R10
+	LEAQ       8(R9), R11
+	CMPQ       R11, DX
+	CMOVQGT    DX, R11
+	MOVL       (AX)(R10*4), R12
+	SHRL       $0x0d, R12
+	CMPL       R12, DI
+	CMOVLHI    DI, R12
+	PREFETCHT0 (BX)(R12*8)
+	MOVL       4(AX)(R10*4), R12
+	SHRL       $0x0d, R12
+	CMPL       R12, DI
+	CMOVLHI    DI, R12
+	PREFETCHT0 (BX)(R12*8)
+	MOVL       8(AX)(R10*4), R12
+	SHRL       $0x0d, R12
+	CMPL       R12, DI
+	CMOVLHI    DI, R12
+	PREFETCHT0 (BX)(R12*8)
+	MOVL       12(AX)(R10*4), R12
+	SHRL       $0x0d, R12
+	CMPL       R12, DI
+	CMOVLHI    DI, R12
+	PREFETCHT0 (BX)(R12*8)
+	MOVL       16(AX)(R10*4), R12
+	SHRL       $0x0d, R12
+	CMPL       R12, DI
+	CMOVLHI    DI, R12
+	PREFETCHT0 (BX)(R12*8)
+	MOVL       20(AX)(R10*4), R12
+	SHRL       $0x0d, R12
+	CMPL       R12, DI
+	CMOVLHI    DI, R12
+	PREFETCHT0 (BX)(R12*8)
+	MOVL       24(AX)(R10*4), R12
+	SHRL       $0x0d, R12
+	CMPL       R12, DI
+	CMOVLHI    DI, R12
+	PREFETCHT0 (BX)(R12*8)
+	MOVL       28(AX)(R10*4), R10
 	SHRL       $0x0d, R10
-	MOVQ       (BX)(R10*8), R10
-	SHRL       $0x08, R9
-	SHRXL      R9, R10, R9
-	POPCNTL    R9, R9
-	SHRQ       $0x20, R10
-	SUBL       R9, R10
-	MOVL       R10, 56(SP)
-	PREFETCHT0 (SI)(R10*4)
-	ADDQ       $0x08, R8
-	CMPQ       R8, DX
+	CMPL       R10, DI
+	CMOVLHI    DI, R10
+	PREFETCHT0 (BX)(R10*8)
+	MOVL       (SP), R10
+	MOVL       (SI)(R10*4), R10
+	MOVL       R10, (CX)(R9*4)
+	ORL        R10, R8
+	MOVL       (AX)(R11*4), R10
+	MOVL       R10, R12
+	SHRL       $0x0d, R12
+	CMPL       R12, DI
+	CMOVLHI    DI, R12
+	MOVQ       (BX)(R12*8), R12
+	SHRL       $0x08, R10
+	SHRXL      R10, R12, R10
+	POPCNTL    R10, R10
+	SHRQ       $0x20, R12
+	SUBL       R10, R12
+	MOVL       R12, (SP)
+	PREFETCHT0 (SI)(R12*4)
+	MOVL       8(SP), R10
+	MOVL       (SI)(R10*4), R10
+	MOVL       R10, 4(CX)(R9*4)
+	ORL        R10, R8
+	MOVL       4(AX)(R11*4), R10
+	MOVL       R10, R12
+	SHRL       $0x0d, R12
+	CMPL       R12, DI
+	CMOVLHI    DI, R12
+	MOVQ       (BX)(R12*8), R12
+	SHRL       $0x08, R10
+	SHRXL      R10, R12, R10
+	POPCNTL    R10, R10
+	SHRQ       $0x20, R12
+	SUBL       R10, R12
+	MOVL       R12, 8(SP)
+	PREFETCHT0 (SI)(R12*4)
+	MOVL       16(SP), R10
+	MOVL       (SI)(R10*4), R10
+	MOVL       R10, 8(CX)(R9*4)
+	ORL        R10, R8
+	MOVL       8(AX)(R11*4), R10
+	MOVL       R10, R12
+	SHRL       $0x0d, R12
+	CMPL       R12, DI
+	CMOVLHI    DI, R12
+	MOVQ       (BX)(R12*8), R12
+	SHRL       $0x08, R10
+	SHRXL      R10, R12, R10
+	POPCNTL    R10, R10
+	SHRQ       $0x20, R12
+	SUBL       R10, R12
+	MOVL       R12, 16(SP)
+	PREFETCHT0 (SI)(R12*4)
+	MOVL       24(SP), R10
+	MOVL       (SI)(R10*4), R10
+	MOVL       R10, 12(CX)(R9*4)
+	ORL        R10, R8
+	MOVL       12(AX)(R11*4), R10
+	MOVL       R10, R12
+	SHRL       $0x0d, R12
+	CMPL       R12, DI
+	CMOVLHI    DI, R12
+	MOVQ       (BX)(R12*8), R12
+	SHRL       $0x08, R10
+	SHRXL      R10, R12, R10
+	POPCNTL    R10, R10
+	SHRQ       $0x20, R12
+	SUBL       R10, R12
+	MOVL       R12, 24(SP)
+	PREFETCHT0 (SI)(R12*4)
+	MOVL       32(SP), R10
+	MOVL       (SI)(R10*4), R10
+	MOVL       R10, 16(CX)(R9*4)
+	ORL        R10, R8
+	MOVL       16(AX)(R11*4), R10
+	MOVL       R10, R12
+	SHRL       $0x0d, R12
+	CMPL       R12, DI
+	CMOVLHI    DI, R12
+	MOVQ       (BX)(R12*8), R12
+	SHRL       $0x08, R10
+	SHRXL      R10, R12, R10
+	POPCNTL    R10, R10
+	SHRQ       $0x20, R12
+	SUBL       R10, R12
+	MOVL       R12, 32(SP)
+	PREFETCHT0 (SI)(R12*4)
+	MOVL       40(SP), R10
+	MOVL       (SI)(R10*4), R10
+	MOVL       R10, 20(CX)(R9*4)
+	ORL        R10, R8
+	MOVL       20(AX)(R11*4), R10
+	MOVL       R10, R12
+	SHRL       $0x0d, R12
+	CMPL       R12, DI
+	CMOVLHI    DI, R12
+	MOVQ       (BX)(R12*8), R12
+	SHRL       $0x08, R10
+	SHRXL      R10, R12, R10
+	POPCNTL    R10, R10
+	SHRQ       $0x20, R12
+	SUBL       R10, R12
+	MOVL       R12, 40(SP)
+	PREFETCHT0 (SI)(R12*4)
+	MOVL       48(SP), R10
+	MOVL       (SI)(R10*4), R10
+	MOVL       R10, 24(CX)(R9*4)
+	ORL        R10, R8
+	MOVL       24(AX)(R11*4), R10
+	MOVL       R10, R12
+	SHRL       $0x0d, R12
+	CMPL       R12, DI
+	CMOVLHI    DI, R12
+	MOVQ       (BX)(R12*8), R12
+	SHRL       $0x08, R10
+	SHRXL      R10, R12, R10
+	POPCNTL    R10, R10
+	SHRQ       $0x20, R12
+	SUBL       R10, R12
+	MOVL       R12, 48(SP)
+	PREFETCHT0 (SI)(R12*4)
+	MOVL       56(SP), R10
+	MOVL       (SI)(R10*4), R10
+	MOVL       R10, 28(CX)(R9*4)
+	ORL        R10, R8
+	MOVL       28(AX)(R11*4), R10
+	MOVL       R10, R11
+	SHRL       $0x0d, R11
+	CMPL       R11, DI
+	CMOVLHI    DI, R11
+	MOVQ       (BX)(R11*8), R11
+	SHRL       $0x08, R10
+	SHRXL      R10, R11, R10
+	POPCNTL    R10, R10
+	SHRQ       $0x20, R11
+	SUBL       R10, R11
+	MOVL       R11, 56(SP)
+	PREFETCHT0 (SI)(R11*4)
+	ADDQ       $0x08, R9
+	CMPQ       R9, DX
 	JLE        loop
-	MOVL       DI, ret+40(FP)
+	MOVL       R8, ret+48(FP)
 	RET
 
 // func searchTree6(addrs *uint64, answers *uint32, n int, keys *uint64, level *uint32, depth int, leads *uint32) uint32
 // Requires: AVX, AVX512DQ, AVX512F, MMX+, POPCNT
-TEXT ·searchTree6(SB), NOSPLIT, $128-60
+TEXT ·searchTree6(SB), NOSPLIT, $256-60
 	MOVQ addrs+0(FP), AX
 	MOVQ answers+8(FP), CX
 	MOVQ n+16(FP), DX
 	MOVQ keys+24(FP), BX
 	MOVQ leads+48(FP), DI
 	XORL R8, R8
+	XORL R9, R9
+	XORL R10, R10
 
-block:
+turn:
+	CMPQ         R9, DX
+	JGE          last
+	MOVQ         level+32(FP), R11
+	MOVQ         depth+40(FP), R12
 	XORL         SI, SI
 	VPBROADCASTQ (AX), Z0
-	MOVL         SI, (SP)
+	MOVL         SI, (SP)(R10*1)
 	VPBROADCASTQ 16(AX), Z1
-	MOVL         SI, 8(SP)
+	MOVL         SI, 4(SP)(R10*1)
 	VPBROADCASTQ 32(AX), Z2
-	MOVL         SI, 16(SP)
+	MOVL         SI, 8(SP)(R10*1)
 	VPBROADCASTQ 48(AX), Z3
-	MOVL         SI, 24(SP)
+	MOVL         SI, 12(SP)(R10*1)
 	VPBROADCASTQ 64(AX), Z4
-	MOVL         SI, 32(SP)
+	MOVL         SI, 16(SP)(R10*1)
 	VPBROADCASTQ 80(AX), Z5
-	MOVL         SI, 40(SP)
+	MOVL         SI, 20(SP)(R10*1)
 	VPBROADCASTQ 96(AX), Z6
-	MOVL         SI, 48(SP)
+	MOVL         SI, 24(SP)(R10*1)
 	VPBROADCASTQ 112(AX), Z7
-	MOVL         SI, 56(SP)
+	MOVL         SI, 28(SP)(R10*1)
 	VPBROADCASTQ 128(AX), Z8
-	MOVL         SI, 64(SP)
+	MOVL         SI, 32(SP)(R10*1)
 	VPBROADCASTQ 144(AX), Z9
-	MOVL         SI, 72(SP)
+	MOVL         SI, 36(SP)(R10*1)
 	VPBROADCASTQ 160(AX), Z10
-	MOVL         SI, 80(SP)
+	MOVL         SI, 40(SP)(R10*1)
 	VPBROADCASTQ 176(AX), Z11
-	MOVL         SI, 88(SP)
+	MOVL         SI, 44(SP)(R10*1)
 	VPBROADCASTQ 192(AX), Z12
-	MOVL         SI, 96(SP)
+	MOVL         SI, 48(SP)(R10*1)
 	VPBROADCASTQ 208(AX), Z13
-	MOVL         SI, 104(SP)
+	MOVL         SI, 52(SP)(R10*1)
 	VPBROADCASTQ 224(AX), Z14
-	MOVL         SI, 112(SP)
+	MOVL         SI, 56(SP)(R10*1)
 	VPBROADCASTQ 240(AX), Z15
-	MOVL         SI, 120(SP)
-	MOVQ         level+32(FP), R9
-	MOVQ         depth+40(FP), R10
-	DECQ         R10
+	MOVL         SI, 60(SP)(R10*1)
+	DECQ         R12
 	JZ           last
 
 level:
-	MOVL    (R9), SI
-	LEAQ    (BX)(SI*8), SI
-	MOVL    (SP), R11
-	VPCMPUQ $0x06, (SI)(R11*8), Z0, K1
-	KMOVB   K1, R12
-	POPCNTL R12, R12
-	LEAQ    (R11)(R11*8), R11
-	LEAQ    (R11)(R12*8), R11
-	MOVL    R11, (SP)
-	MOVL    8(SP), R11
-	VPCMPUQ $0x06, (SI)(R11*8), Z1, K1
-	KMOVB   K1, R12
-	POPCNTL R12, R12
-	LEAQ    (R11)(R11*8), R11
-	LEAQ    (R11)(R12*8), R11
-	MOVL    R11, 8(SP)
-	MOVL    16(SP), R11
-	VPCMPUQ $0x06, (SI)(R11*8), Z2, K1
-	KMOVB   K1, R12
-	POPCNTL R12, R12
-	LEAQ    (R11)(R11*8), R11
-	LEAQ    (R11)(R12*8), R11
-	MOVL    R11, 16(SP)
-	MOVL    24(SP), R11
-	VPCMPUQ $0x06, (SI)(R11*8), Z3, K1
-	KMOVB   K1, R12
-	POPCNTL R12, R12
-	LEAQ    (R11)(R11*8), R11
-	LEAQ    (R11)(R12*8), R11
-	MOVL    R11, 24(SP)
-	MOVL    32(SP), R11
-	VPCMPUQ $0x06, (SI)(R11*8), Z4, K1
-	KMOVB   K1, R12
-	POPCNTL R12, R12
-	LEAQ    (R11)(R11*8), R11
-	LEAQ    (R11)(R12*8), R11
-	MOVL    R11, 32(SP)
-	MOVL    40(SP), R11
-	VPCMPUQ $0x06, (SI)(R11*8), Z5, K1
-	KMOVB   K1, R12
-	POPCNTL R12, R12
-	LEAQ    (R11)(R11*8), R11
-	LEAQ    (R11)(R12*8), R11
-	MOVL    R11, 40(SP)
-	MOVL    48(SP), R11
-	VPCMPUQ $0x06, (SI)(R11*8), Z6, K1
-	KMOVB   K1, R12
-	POPCNTL R12, R12
-	LEAQ    (R11)(R11*8), R11
-	LEAQ    (R11)(R12*8), R11
-	MOVL    R11, 48(SP)
-	MOVL    56(SP), R11
-	VPCMPUQ $0x06, (SI)(R11*8), Z7, K1
-	KMOVB   K1, R12
-	POPCNTL R12, R12
-	LEAQ    (R11)(R11*8), R11
-	LEAQ    (R11)(R12*8), R11
-	MOVL    R11, 56(SP)
-	MOVL    64(SP), R11
-	VPCMPUQ $0x06, (SI)(R11*8), Z8, K1
-	KMOVB   K1, R12
-	POPCNTL R12, R12
-	LEAQ    (R11)(R11*8), R11
-	LEAQ    (R11)(R12*8), R11
-	MOVL    R11, 64(SP)
-	MOVL    72(SP), R11
-	VPCMPUQ $0x06, (SI)(R11*8), Z9, K1
-	KMOVB   K1, R12
-	POPCNTL R12, R12
-	LEAQ    (R11)(R11*8), R11
-	LEAQ    (R11)(R12*8), R11
-	MOVL    R11, 72(SP)
-	MOVL    80(SP), R11
-	VPCMPUQ $0x06, (SI)(R11*8), Z10, K1
-	KMOVB   K1, R12
-	POPCNTL R12, R12
-	LEAQ    (R11)(R11*8), R11
-	LEAQ    (R11)(R12*8), R11
-	MOVL    R11, 80(SP)
-	MOVL    88(SP), R11
-	VPCMPUQ $0x06, (SI)(R11*8), Z11, K1
-	KMOVB   K1, R12
-	POPCNTL R12, R12
-	LEAQ    (R11)(R11*8), R11
-	LEAQ    (R11)(R12*8), R11
-	MOVL    R11, 88(SP)
-	MOVL    96(SP), R11
-	VPCMPUQ $0x06, (SI)(R11*8), Z12, K1
-	KMOVB   K1, R12
-	POPCNTL R12, R12
-	LEAQ    (R11)(R11*8), R11
-	LEAQ    (R11)(R12*8), R11
-	MOVL    R11, 96(SP)
-	MOVL    104(SP), R11
-	VPCMPUQ $0x06, (SI)(R11*8), Z13, K1
-	KMOVB   K1, R12
-	POPCNTL R12, R12
-	LEAQ    (R11)(R11*8), R11
-	LEAQ    (R11)(R12*8), R11
-	MOVL    R11, 104(SP)
-	MOVL    112(SP), R11
-	VPCMPUQ $0x06, (SI)(R11*8), Z14, K1
-	KMOVB   K1, R12
-	POPCNTL R12, R12
-	LEAQ    (R11)(R11*8), R11
-	LEAQ    (R11)(R12*8), R11
-	MOVL    R11, 112(SP)
-	MOVL    120(SP), R11
-	VPCMPUQ $0x06, (SI)(R11*8), Z15, K1
-	KMOVB   K1, SI
-	POPCNTL SI, SI
-	LEAQ    (R11)(R11*8), R11
-	LEAQ    (R11)(SI*8), R11
-	MOVL    R11, 120(SP)
-	ADDQ    $0x04, R9
-	DECQ    R10
-	JNZ     level
-
-last:
-	MOVL       (R9), SI
+	MOVL       (R11), SI
 	LEAQ       (BX)(SI*8), SI
-	MOVL       (SP), R9
-	VPCMPUQ    $0x06, (SI)(R9*8), Z0, K1
-	KMOVB      K1, R10
-	POPCNTL    R10, R10
-	ADDL       R10, R9
-	MOVL       R9, (SP)
-	PREFETCHT0 (DI)(R9*4)
-	MOVL       8(SP), R9
-	VPCMPUQ    $0x06, (SI)(R9*8), Z1, K1
-	KMOVB      K1, R10
-	POPCNTL    R10, R10
-	ADDL       R10, R9
-	MOVL       R9, 8(SP)
-	PREFETCHT0 (DI)(R9*4)
-	MOVL       16(SP), R9
-	VPCMPUQ    $0x06, (SI)(R9*8), Z2, K1
-	KMOVB      K1, R10
-	POPCNTL    R10, R10
-	ADDL       R10, R9
-	MOVL       R9, 16(SP)
-	PREFETCHT0 (DI)(R9*4)
-	MOVL       24(SP), R9
-	VPCMPUQ    $0x06, (SI)(R9*8), Z3, K1
-	KMOVB      K1, R10
-	POPCNTL    R10, R10
-	ADDL       R10, R9
-	MOVL       R9, 24(SP)
-	PREFETCHT0 (DI)(R9*4)
-	MOVL       32(SP), R9
-	VPCMPUQ    $0x06, (SI)(R9*8), Z4, K1
-	KMOVB      K1, R10
-	POPCNTL    R10, R10
-	ADDL       R10, R9
-	MOVL       R9, 32(SP)
-	PREFETCHT0 (DI)(R9*4)
-	MOVL       40(SP), R9
-	VPCMPUQ    $0x06, (SI)(R9*8), Z5, K1
-	KMOVB      K1, R10
-	POPCNTL    R10, R10
-	ADDL       R10, R9
-	MOVL       R9, 40(SP)
-	PREFETCHT0 (DI)(R9*4)
-	MOVL       48(SP), R9
-	VPCMPUQ    $0x06, (SI)(R9*8), Z6, K1
-	KMOVB      K1, R10
-	POPCNTL    R10, R10
-	ADDL       R10, R9
-	MOVL       R9, 48(SP)
-	PREFETCHT0 (DI)(R9*4)
-	MOVL       56(SP), R9
-	VPCMPUQ    $0x06, (SI)(R9*8), Z7, K1
-	KMOVB      K1, R10
-	POPCNTL    R10, R10
-	ADDL       R10, R9
-	MOVL       R9, 56(SP)
-	PREFETCHT0 (DI)(R9*4)
-	MOVL       64(SP), R9
-	VPCMPUQ    $0x06, (SI)(R9*8), Z8, K1
-	KMOVB      K1, R10
-	POPCNTL    R10, R10
-	ADDL       R10, R9
-	MOVL       R9, 64(SP)
-	PREFETCHT0 (DI)(R9*4)
-	MOVL       72(SP), R9
-	VPCMPUQ    $0x06, (SI)(R9*8), Z9, K1
-	KMOVB      K1, R10
-	POPCNTL    R10, R10
-	ADDL       R10, R9
-	MOVL       R9, 72(SP)
-	PREFETCHT0 (DI)(R9*4)
-	MOVL       80(SP), R9
-	VPCMPUQ    $0x06, (SI)(R9*8), Z10, K1
-	KMOVB      K1, R10
-	POPCNTL    R10, R10
-	ADDL       R10, R9
-	MOVL       R9, 80(SP)
-	PREFETCHT0 (DI)(R9*4)
-	MOVL       88(SP), R9
-	VPCMPUQ    $0x06, (SI)(R9*8), Z11, K1
-	KMOVB      K1, R10
-	POPCNTL    R10, R10
-	ADDL       R10, R9
-	MOVL       R9, 88(SP)
-	PREFETCHT0 (DI)(R9*4)
-	MOVL       96(SP), R9
-	VPCMPUQ    $0x06, (SI)(R9*8), Z12, K1
-	KMOVB      K1, R10
-	POPCNTL    R10, R10
-	ADDL       R10, R9
-	MOVL       R9, 96(SP)
-	PREFETCHT0 (DI)(R9*4)
-	MOVL       104(SP), R9
-	VPCMPUQ    $0x06, (SI)(R9*8), Z13, K1
-	KMOVB      K1, R10
-	POPCNTL    R10, R10
-	ADDL       R10, R9
-	MOVL       R9, 104(SP)
-	PREFETCHT0 (DI)(R9*4)
-	MOVL       112(SP), R9
-	VPCMPUQ    $0x06, (SI)(R9*8), Z14, K1
-	KMOVB      K1, R10
-	POPCNTL    R10, R10
-	ADDL       R10, R9
-	MOVL       R9, 112(SP)
-	PREFETCHT0 (DI)(R9*4)
-	MOVL       120(SP), R9
-	VPCMPUQ    $0x06, (SI)(R9*8), Z15, K1
+	MOVL       (SP)(R10*1), R13
+	VPCMPUQ    $0x06, (SI)(R13*8), Z0, K1
+	KMOVB      K1, R14
+	POPCNTL    R14, R14
+	LEAQ       (R13)(R13*8), R13
+	LEAQ       (R13)(R14*8), R13
+	MOVL       R13, (SP)(R10*1)
+	MOVL       4(SP)(R10*1), R13
+	VPCMPUQ    $0x06, (SI)(R13*8), Z1, K1
+	KMOVB      K1, R14
+	POPCNTL    R14, R14
+	LEAQ       (R13)(R13*8), R13
+	LEAQ       (R13)(R14*8), R13
+	MOVL       R13, 4(SP)(R10*1)
+	MOVL       8(SP)(R10*1), R13
+	VPCMPUQ    $0x06, (SI)(R13*8), Z2, K1
+	KMOVB      K1, R14
+	POPCNTL    R14, R14
+	LEAQ       (R13)(R13*8), R13
+	LEAQ       (R13)(R14*8), R13
+	MOVL       R13, 8(SP)(R10*1)
+	MOVL       12(SP)(R10*1), R13
+	VPCMPUQ    $0x06, (SI)(R13*8), Z3, K1
+	KMOVB      K1, R14
+	POPCNTL    R14, R14
+	LEAQ       (R13)(R13*8), R13
+	LEAQ       (R13)(R14*8), R13
+	MOVL       R13, 12(SP)(R10*1)
+	MOVL       16(SP)(R10*1), R13
+	VPCMPUQ    $0x06, (SI)(R13*8), Z4, K1
+	KMOVB      K1, R14
+	POPCNTL    R14, R14
+	LEAQ       (R13)(R13*8), R13
+	LEAQ       (R13)(R14*8), R13
+	MOVL       R13, 16(SP)(R10*1)
+	MOVL       20(SP)(R10*1), R13
+	VPCMPUQ    $0x06, (SI)(R13*8), Z5, K1
+	KMOVB      K1, R14
+	POPCNTL    R14, R14
+	LEAQ       (R13)(R13*8), R13
+	LEAQ       (R13)(R14*8), R13
+	MOVL       R13, 20(SP)(R10*1)
+	MOVL       24(SP)(R10*1), R13
+	VPCMPUQ    $0x06, (SI)(R13*8), Z6, K1
+	KMOVB      K1, R14
+	POPCNTL    R14, R14
+	LEAQ       (R13)(R13*8), R13
+	LEAQ       (R13)(R14*8), R13
+	MOVL       R13, 24(SP)(R10*1)
+	MOVL       28(SP)(R10*1), R13
+	VPCMPUQ    $0x06, (SI)(R13*8), Z7, K1
+	KMOVB      K1, R14
+	POPCNTL    R14, R14
+	LEAQ       (R13)(R13*8), R13
+	LEAQ       (R13)(R14*8), R13
+	MOVL       R13, 28(SP)(R10*1)
+	MOVL       32(SP)(R10*1), R13
+	VPCMPUQ    $0x06, (SI)(R13*8), Z8, K1
+	KMOVB      K1, R14
+	POPCNTL    R14, R14
+	LEAQ       (R13)(R13*8), R13
+	LEAQ       (R13)(R14*8), R13
+	MOVL       R13, 32(SP)(R10*1)
+	MOVL       36(SP)(R10*1), R13
+	VPCMPUQ    $0x06, (SI)(R13*8), Z9, K1
+	KMOVB      K1, R14
+	POPCNTL    R14, R14
+	LEAQ       (R13)(R13*8), R13
+	LEAQ       (R13)(R14*8), R13
+	MOVL       R13, 36(SP)(R10*1)
+	MOVL       40(SP)(R10*1), R13
+	VPCMPUQ    $0x06, (SI)(R13*8), Z10, K1
+	KMOVB      K1, R14
+	POPCNTL    R14, R14
+	LEAQ       (R13)(R13*8), R13
+	LEAQ       (R13)(R14*8), R13
+	MOVL       R13, 40(SP)(R10*1)
+	MOVL       44(SP)(R10*1), R13
+	VPCMPUQ    $0x06, (SI)(R13*8), Z11, K1
+	KMOVB      K1, R14
+	POPCNTL    R14, R14
+	LEAQ       (R13)(R13*8), R13
+	LEAQ       (R13)(R14*8), R13
+	MOVL       R13, 44(SP)(R10*1)
+	MOVL       48(SP)(R10*1), R13
+	VPCMPUQ    $0x06, (SI)(R13*8), Z12, K1
+	KMOVB      K1, R14
+	POPCNTL    R14, R14
+	LEAQ       (R13)(R13*8), R13
+	LEAQ       (R13)(R14*8), R13
+	MOVL       R13, 48(SP)(R10*1)
+	MOVL       52(SP)(R10*1), R13
+	VPCMPUQ    $0x06, (SI)(R13*8), Z13, K1
+	KMOVB      K1, R14
+	POPCNTL    R14, R14
+	LEAQ       (R13)(R13*8), R13
+	LEAQ       (R13)(R14*8), R13
+	MOVL       R13, 52(SP)(R10*1)
+	MOVL       56(SP)(R10*1), R13
+	VPCMPUQ    $0x06, (SI)(R13*8), Z14, K1
+	KMOVB      K1, R14
+	POPCNTL    R14, R14
+	LEAQ       (R13)(R13*8), R13
+	LEAQ       (R13)(R14*8), R13
+	MOVL       R13, 56(SP)(R10*1)
+	MOVL       60(SP)(R10*1), R13
+	VPCMPUQ    $0x06, (SI)(R13*8), Z15, K1
 	KMOVB      K1, SI
 	POPCNTL    SI, SI
-	ADDL       SI, R9
-	MOVL       R9, 120(SP)
-	PREFETCHT0 (DI)(R9*4)
-	MOVL       (SP), SI
-	MOVL       (DI)(SI*4), SI
-	MOVL       SI, (CX)
-	ORL        SI, R8
-	MOVL       8(SP), SI
-	MOVL       (DI)(SI*4), SI
-	MOVL       SI, 4(CX)
-	ORL        SI, R8
-	MOVL       16(SP), SI
-	MOVL       (DI)(SI*4), SI
-	MOVL       SI, 8(CX)
-	ORL        SI, R8
-	MOVL       24(SP), SI
-	MOVL       (DI)(SI*4), SI
-	MOVL       SI, 12(CX)
-	ORL        SI, R8
-	MOVL       32(SP), SI
-	MOVL       (DI)(SI*4), SI
-	MOVL       SI, 16(CX)
-	ORL        SI, R8
-	MOVL       40(SP), SI
-	MOVL       (DI)(SI*4), SI
-	MOVL       SI, 20(CX)
-	ORL        SI, R8
-	MOVL       48(SP), SI
-	MOVL       (DI)(SI*4), SI
-	MOVL       SI, 24(CX)
-	ORL        SI, R8
-	MOVL       56(SP), SI
-	MOVL       (DI)(SI*4), SI
-	MOVL       SI, 28(CX)
-	ORL        SI, R8
-	MOVL       64(SP), SI
-	MOVL       (DI)(SI*4), SI
-	MOVL       SI, 32(CX)
-	ORL        SI, R8
-	MOVL       72(SP), SI
-	MOVL       (DI)(SI*4), SI
-	MOVL       SI, 36(CX)
-	ORL        SI, R8
-	MOVL       80(SP), SI
-	MOVL       (DI)(SI*4), SI
-	MOVL       SI, 40(CX)
-	ORL        SI, R8
-	MOVL       88(SP), SI
-	MOVL       (DI)(SI*4), SI
-	MOVL       SI, 44(CX)
-	ORL        SI, R8
-	MOVL       96(SP), SI
-	MOVL       (DI)(SI*4), SI
-	MOVL       SI, 48(CX)
-	ORL        SI, R8
-	MOVL       104(SP), SI
-	MOVL       (DI)(SI*4), SI
-	MOVL       SI, 52(CX)
-	ORL        SI, R8
-	MOVL       112(SP), SI
-	MOVL       (DI)(SI*4), SI
-	MOVL       SI, 56(CX)
-	ORL        SI, R8
-	MOVL       120(SP), SI
-	MOVL       (DI)(SI*4), SI
-	MOVL       SI, 60(CX)
-	ORL        SI, R8
-	ADDQ       $0x00000100, AX
-	ADDQ       $0x00000040, CX
-	SUBQ       $0x10, DX
-	JNZ        block
+	LEAQ       (R13)(R13*8), R13
+	LEAQ       (R13)(SI*8), R13
+	MOVL       R13, 60(SP)(R10*1)
+	ADDQ       $0x04, R11
+	DECQ       R12
+	JNZ        level
+	MOVL       (R11), SI
+	LEAQ       (BX)(SI*8), SI
+	MOVL       (SP)(R10*1), R11
+	PREFETCHT0 (SI)(R11*8)
+	MOVL       4(SP)(R10*1), R11
+	PREFETCHT0 (SI)(R11*8)
+	MOVL       8(SP)(R10*1), R11
+	PREFETCHT0 (SI)(R11*8)
+	MOVL       12(SP)(R10*1), R11
+	PREFETCHT0 (SI)(R11*8)
+	MOVL       16(SP)(R10*1), R11
+	PREFETCHT0 (SI)(R11*8)
+	MOVL       20(SP)(R10*1), R11
+	PREFETCHT0 (SI)(R11*8)
+	MOVL       24(SP)(R10*1), R11
+	PREFETCHT0 (SI)(R11*8)
+	MOVL       28(SP)(R10*1), R11
+	PREFETCHT0 (SI)(R11*8)
+	MOVL       32(SP)(R10*1), R11
+	PREFETCHT0 (SI)(R11*8)
+	MOVL       36(SP)(R10*1), R11
+	PREFETCHT0 (SI)(R11*8)
+	MOVL       40(SP)(R10*1), R11
+	PREFETCHT0 (SI)(R11*8)
+	MOVL       44(SP)(R10*1), R11
+	PREFETCHT0 (SI)(R11*8)
+	MOVL       48(SP)(R10*1), R11
+	PREFETCHT0 (SI)(R11*8)
+	MOVL       52(SP)(R10*1), R11
+	PREFETCHT0 (SI)(R11*8)
+	MOVL       56(SP)(R10*1), R11
+	PREFETCHT0 (SI)(R11*8)
+	MOVL       60(SP)(R10*1), R11
+	PREFETCHT0 (SI)(R11*8)
+
+last:
+	XORQ         $0x40, R10
+	TESTQ        R9, R9
+	JZ           next
+	LEAQ         16(DX), SI
+	CMPQ         R9, SI
+	JGE          answers
+	MOVQ         level+32(FP), SI
+	MOVQ         depth+40(FP), R11
+	LEAQ         -4(SI)(R11*4), SI
+	MOVL         (SI), SI
+	LEAQ         (BX)(SI*8), SI
+	VPBROADCASTQ -256(AX), Z0
+	MOVL         (SP)(R10*1), R11
+	VPCMPUQ      $0x06, (SI)(R11*8), Z0, K1
+	KMOVB        K1, R12
+	POPCNTL      R12, R12
+	ADDL         R12, R11
+	MOVL         R11, 128(SP)(R10*1)
+	PREFETCHT0   (DI)(R11*4)
+	VPBROADCASTQ -240(AX), Z0
+	MOVL         4(SP)(R10*1), R11
+	VPCMPUQ      $0x06, (SI)(R11*8), Z0, K1
+	KMOVB        K1, R12
+	POPCNTL      R12, R12
+	ADDL         R12, R11
+	MOVL         R11, 132(SP)(R10*1)
+	PREFETCHT0   (DI)(R11*4)
+	VPBROADCASTQ -224(AX), Z0
+	MOVL         8(SP)(R10*1), R11
+	VPCMPUQ      $0x06, (SI)(R11*8), Z0, K1
+	KMOVB        K1, R12
+	POPCNTL      R12, R12
+	ADDL         R12, R11
+	MOVL         R11, 136(SP)(R10*1)
+	PREFETCHT0   (DI)(R11*4)
+	VPBROADCASTQ -208(AX), Z0
+	MOVL         12(SP)(R10*1), R11
+	VPCMPUQ      $0x06, (SI)(R11*8), Z0, K1
+	KMOVB        K1, R12
+	POPCNTL      R12, R12
+	ADDL         R12, R11
+	MOVL         R11, 140(SP)(R10*1)
+	PREFETCHT0   (DI)(R11*4)
+	VPBROADCASTQ -192(AX), Z0
+	MOVL         16(SP)(R10*1), R11
+	VPCMPUQ      $0x06, (SI)(R11*8), Z0, K1
+	KMOVB        K1, R12
+	POPCNTL      R12, R12
+	ADDL         R12, R11
+	MOVL         R11, 144(SP)(R10*1)
+	PREFETCHT0   (DI)(R11*4)
+	VPBROADCASTQ -176(AX), Z0
+	MOVL         20(SP)(R10*1), R11
+	VPCMPUQ      $0x06, (SI)(R11*8), Z0, K1
+	KMOVB        K1, R12
+	POPCNTL      R12, R12
+	ADDL         R12, R11
+	MOVL         R11, 148(SP)(R10*1)
+	PREFETCHT0   (DI)(R11*4)
+	VPBROADCASTQ -160(AX), Z0
+	MOVL         24(SP)(R10*1), R11
+	VPCMPUQ      $0x06, (SI)(R11*8), Z0, K1
+	KMOVB        K1, R12
+	POPCNTL      R12, R12
+	ADDL         R12, R11
+	MOVL         R11, 152(SP)(R10*1)
+	PREFETCHT0   (DI)(R11*4)
+	VPBROADCASTQ -144(AX), Z0
+	MOVL         28(SP)(R10*1), R11
+	VPCMPUQ      $0x06, (SI)(R11*8), Z0, K1
+	KMOVB        K1, R12
+	POPCNTL      R12, R12
+	ADDL         R12, R11
+	MOVL         R11, 156(SP)(R10*1)
+	PREFETCHT0   (DI)(R11*4)
+	VPBROADCASTQ -128(AX), Z0
+	MOVL         32(SP)(R10*1), R11
+	VPCMPUQ      $0x06, (SI)(R11*8), Z0, K1
+	KMOVB        K1, R12
+	POPCNTL      R12, R12
+	ADDL         R12, R11
+	MOVL         R11, 160(SP)(R10*1)
+	PREFETCHT0   (DI)(R11*4)
+	VPBROADCASTQ -112(AX), Z0
+	MOVL         36(SP)(R10*1), R11
+	VPCMPUQ      $0x06, (SI)(R11*8), Z0, K1
+	KMOVB        K1, R12
+	POPCNTL      R12, R12
+	ADDL         R12, R11
+	MOVL         R11, 164(SP)(R10*1)
+	PREFETCHT0   (DI)(R11*4)
+	VPBROADCASTQ -96(AX), Z0
+	MOVL         40(SP)(R10*1), R11
+	VPCMPUQ      $0x06, (SI)(R11*8), Z0, K1
+	KMOVB        K1, R12
+	POPCNTL      R12, R12
+	ADDL         R12, R11
+	MOVL         R11, 168(SP)(R10*1)
+	PREFETCHT0   (DI)(R11*4)
+	VPBROADCASTQ -80(AX), Z0
+	MOVL         44(SP)(R10*1), R11
+	VPCMPUQ      $0x06, (SI)(R11*8), Z0, K1
+	KMOVB        K1, R12
+	POPCNTL      R12, R12
+	ADDL         R12, R11
+	MOVL         R11, 172(SP)(R10*1)
+	PREFETCHT0   (DI)(R11*4)
+	VPBROADCASTQ -64(AX), Z0
+	MOVL         48(SP)(R10*1), R11
+	VPCMPUQ      $0x06, (SI)(R11*8), Z0, K1
+	KMOVB        K1, R12
+	POPCNTL      R12, R12
+	ADDL         R12, R11
+	MOVL         R11, 176(SP)(R10*1)
+	PREFETCHT0   (DI)(R11*4)
+	VPBROADCASTQ -48(AX), Z0
+	MOVL         52(SP)(R10*1), R11
+	VPCMPUQ      $0x06, (SI)(R11*8), Z0, K1
+	KMOVB        K1, R12
+	POPCNTL      R12, R12
+	ADDL         R12, R11
+	MOVL         R11, 180(SP)(R10*1)
+	PREFETCHT0   (DI)(R11*4)
+	VPBROADCASTQ -32(AX), Z0
+	MOVL         56(SP)(R10*1), R11
+	VPCMPUQ      $0x06, (SI)(R11*8), Z0, K1
+	KMOVB        K1, R12
+	POPCNTL      R12, R12
+	ADDL         R12, R11
+	MOVL         R11, 184(SP)(R10*1)
+	PREFETCHT0   (DI)(R11*4)
+	VPBROADCASTQ -16(AX), Z0
+	MOVL         60(SP)(R10*1), R11
+	VPCMPUQ      $0x06, (SI)(R11*8), Z0, K1
+	KMOVB        K1, SI
+	POPCNTL      SI, SI
+	ADDL         SI, R11
+	MOVL         R11, 188(SP)(R10*1)
+	PREFETCHT0   (DI)(R11*4)
+
+answers:
+	CMPQ R9, $0x10
+	JLE  next
+	XORQ $0x40, R10
+	MOVL 128(SP)(R10*1), SI
+	MOVL (DI)(SI*4), SI
+	MOVL SI, (CX)
+	ORL  SI, R8
+	MOVL 132(SP)(R10*1), SI
+	MOVL (DI)(SI*4), SI
+	MOVL SI, 4(CX)
+	ORL  SI, R8
+	MOVL 136(SP)(R10*1), SI
+	MOVL (DI)(SI*4), SI
+	MOVL SI, 8(CX)
+	ORL  SI, R8
+	MOVL 140(SP)(R10*1), SI
+	MOVL (DI)(SI*4), SI
+	MOVL SI, 12(CX)
+	ORL  SI, R8
+	MOVL 144(SP)(R10*1), SI
+	MOVL (DI)(SI*4), SI
+	MOVL SI, 16(CX)
+	ORL  SI, R8
+	MOVL 148(SP)(R10*1), SI
+	MOVL (DI)(SI*4), SI
+	MOVL SI, 20(CX)
+	ORL  SI, R8
+	MOVL 152(SP)(R10*1), SI
+	MOVL (DI)(SI*4), SI
+	MOVL SI, 24(CX)
+	ORL  SI, R8
+	MOVL 156(SP)(R10*1), SI
+	MOVL (DI)(SI*4), SI
+	MOVL SI, 28(CX)
+	ORL  SI, R8
+	MOVL 160(SP)(R10*1), SI
+	MOVL (DI)(SI*4), SI
+	MOVL SI, 32(CX)
+	ORL  SI, R8
+	MOVL 164(SP)(R10*1), SI
+	MOVL (DI)(SI*4), SI
+	MOVL SI, 36(CX)
+	ORL  SI, R8
+	MOVL 168(SP)(R10*1), SI
+	MOVL (DI)(SI*4), SI
+	MOVL SI, 40(CX)
+	ORL  SI, R8
+	MOVL 172(SP)(R10*1), SI
+	MOVL (DI)(SI*4), SI
+	MOVL SI, 44(CX)
+	ORL  SI, R8
+	MOVL 176(SP)(R10*1), SI
+	MOVL (DI)(SI*4), SI
+	MOVL SI, 48(CX)
+	ORL  SI, R8
+	MOVL 180(SP)(R10*1), SI
+	MOVL (DI)(SI*4), SI
+	MOVL SI, 52(CX)
+	ORL  SI, R8
+	MOVL 184(SP)(R10*1), SI
+	MOVL (DI)(SI*4), SI
+	MOVL SI, 56(CX)
+	ORL  SI, R8
+	MOVL 188(SP)(R10*1), SI
+	MOVL (DI)(SI*4), SI
+	MOVL SI, 60(CX)
+	ORL  SI, R8
+	XORQ $0x40, R10
+	ADDQ $0x00000040, CX
+
+next:
+	ADDQ $0x00000100, AX
+	ADDQ $0x10, R9
+	LEAQ 16(DX), SI
+	CMPQ R9, SI
+	JLE  turn
 	VZEROUPPER
-	MOVL       R8, ret+56(FP)
+	MOVL R8, ret+56(FP)
 	RET
 
 // func interval6(hi uint64, keys *uint64, level *uint32, depth int) int

@@ -12,6 +12,7 @@ type batch4 struct {
 	leaves      *uint16
 	mask        uint32
 	blocks      uint32
+	tail        uint32 // from this node of the root on all are like it
 }
 
 // way is how a batch is looked up.
@@ -37,13 +38,13 @@ func (w way) String() string {
 }
 
 // newBatch4 prepares for batches in a table of these intervals, whose bitmap root is r with these pages.
-func newBatch4(w way, starts []address4, answers []Answer, r *root4, pages *[pageCount]uint32) batch4 {
+func newBatch4(w way, v intervals[uint32], r *root4, pages *[pageCount]uint32) batch4 {
 	b := batch4{
 		way:   w,
-		pages: &pages[0], nodes: &r.nodes[0], root: &r.nodes[r.first], leaves: (*uint16)(r.leaves), mask: uint32(r.mask), blocks: uint32(r.blocks),
+		pages: &pages[0], nodes: &r.nodes[0], root: &r.nodes[r.first], leaves: (*uint16)(r.leaves), mask: uint32(r.mask), blocks: uint32(r.blocks), tail: r.tail,
 	}
 	if b.limit() > 0 {
-		b.fill(starts, answers)
+		b.fill(v)
 	}
 	return b
 }
@@ -57,12 +58,12 @@ func (b *batch4) limit() int {
 }
 
 // fill writes the tables of a search in registers. No address is greater than the keys of intervals that are not there.
-func (b *batch4) fill(starts []address4, answers []Answer) {
+func (b *batch4) fill(v intervals[uint32]) {
 	b.keys, b.leads = make([]uint32, b.limit()), make([]uint32, b.limit())
 	for i := range b.keys {
 		b.keys[i] = 1<<32 - 1
-		if i < len(starts) {
-			b.keys[i], b.leads[i] = uint32(starts[i])-1, uint32(answers[i]) // the first key is of no use: its interval is where a search begins
+		if i < len(v.starts) {
+			b.keys[i], b.leads[i] = v.starts[i]-1, uint32(v.answers[i]) // the first key is of no use: its interval is where a search begins
 		}
 	}
 }

@@ -68,15 +68,15 @@ func (b *batch4) lookup(addrs []uint32, answers []Answer) (n int, blocks bool) {
 	case search128Way:
 		search128(from, to, n, &b.keys[0], &b.leads[0])
 	case sparseWay:
-		gatherSparse(from, to, n, b.pages, b.nodes, b.root, b.leaves, b.mask, b.blocks)
+		gatherSparse(from, to, n, b.pages, b.nodes, b.root, b.leaves, b.mask, b.blocks, b.tail)
 	case dense16Way:
-		gatherDense16(from, to, n, b.pages, b.nodes, b.root, b.leaves, b.mask, b.blocks)
+		gatherDense16(from, to, n, b.pages, b.nodes, b.root, b.leaves, b.mask, b.blocks, b.tail)
 	case dense32Way:
-		gatherDense32(from, to, n, b.pages, b.nodes, b.root, b.leaves, b.mask, b.blocks)
+		gatherDense32(from, to, n, b.pages, b.nodes, b.root, b.leaves, b.mask, b.blocks, b.tail)
 	case pipeline16Way:
-		return n, pipeline16(from, to, n, b.root, b.leaves) >= b.blocks
+		return n, pipeline16(from, to, n, b.root, b.leaves, b.tail) >= b.blocks
 	case pipeline32Way:
-		return n, pipeline32(from, to, n, b.root, b.leaves) >= b.blocks
+		return n, pipeline32(from, to, n, b.root, b.leaves, b.tail) >= b.blocks
 	default:
 		return 0, false
 	}

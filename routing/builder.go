@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // Entry is one route of a table.
@@ -17,7 +18,6 @@ type Entry[V comparable] struct {
 // Builder collects routes. The zero value is ready to use; it is for one goroutine.
 type Builder[V comparable] struct {
 	routes []Entry[V]
-	lists  []listRoute[V]
 	errs   []error
 }
 
@@ -47,25 +47,22 @@ func (b *Builder[V]) Build() (*Table[V], error) {
 	}
 	t := &Table[V]{}
 	var n4 int
-	all, lists := b.expanded()
-	t.routes, t.lost, n4 = ranked(all)
-	t.lists = lists
+	t.routes, t.lost, n4 = ranked(slices.Clip(b.routes)) // what is added later must not come into the table's routes
 	numbers := numbering[V]{values: make([]V, 1)}
-	spans4 := spans(t.routes[:n4], first4, last4, numbers.of)
-	spans6 := spans(t.routes[n4:], first6, last6, numbers.of)
+	flat4 := flatten(spans4(t.routes[:n4], numbers.of), 0)
+	t.tree6 = newTree6(t.routes[n4:], numbers.of)
 	t.values = numbers.values
-	starts, answers := flatten(spans4)
-	t.root4, t.pages = newRoot4(starts, answers, len(t.values))
+	t.root4 = newRoot4(flat4, len(t.values), &t.pages)
 	t.nodes, t.leaves, t.size, t.mask, t.blocks = t.root4.nodes, t.root4.leaves, t.root4.size, t.root4.mask, t.root4.blocks
-	t.batch4 = newBatch4(ways(len(starts), &t.root4)[0], starts, answers, &t.root4, &t.pages)
-	t.tree6 = newTree6(flatten(spans6))
+	t.batch4 = newBatch4(ways(len(flat4.starts), &t.root4)[0], flat4, &t.root4, &t.pages)
 	return t, nil
 }
 
-func spans[V comparable, A address[A]](routes []Entry[V], first, last func(netip.Prefix) A, number func(V) Answer) []span[A] {
-	all := make([]span[A], len(routes))
-	for i, e := range routes {
-		all[i] = span[A]{first(e.Prefix), last(e.Prefix), number(e.Value)}
+func spans4[V comparable](routes []Entry[V], number func(V) Answer) []span[uint32] {
+	all := make([]span[uint32], len(routes))
+	for i := range routes {
+		e := &routes[i]
+		all[i] = span[uint32]{first4(e.Prefix), last4(e.Prefix), number(e.Value)}
 	}
 	return all
 }
@@ -93,25 +90,14 @@ func (n *numbering[V]) of(v V) Answer {
 	return x
 }
 
-func first4(p netip.Prefix) address4 {
+func first4(p netip.Prefix) uint32 {
 	b := p.Addr().As4()
-	return address4(binary.BigEndian.Uint32(b[:]))
+	return binary.BigEndian.Uint32(b[:])
 }
 
-func last4(p netip.Prefix) address4 { return first4(p) | address4(uint64(1)<<(32-p.Bits())-1) }
+func last4(p netip.Prefix) uint32 { return first4(p) | uint32(uint64(1)<<(32-p.Bits())-1) }
 
 func first6(p netip.Prefix) Address6 {
 	b := p.Addr().As16()
 	return Address6{binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])}
-}
-
-func last6(p netip.Prefix) Address6 {
-	a := first6(p)
-	if p.Bits() < 64 {
-		a.Hi |= ^uint64(0) >> p.Bits()
-		a.Lo = ^uint64(0)
-	} else if p.Bits() < 128 {
-		a.Lo |= ^uint64(0) >> (p.Bits() - 64)
-	}
-	return a
 }

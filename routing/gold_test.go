@@ -72,6 +72,8 @@ func (n numeric) lookup(a Address6) (value int, ok bool) {
 	return value, best >= 0
 }
 
+func (a Address6) before(b Address6) bool { return a.Hi < b.Hi || a.Hi == b.Hi && a.Lo < b.Lo }
+
 // number is an address as a number, IPv4's in the low half.
 func number(a netip.Addr) (n Address6) {
 	for _, b := range a.AsSlice() {

@@ -3,71 +3,65 @@ package routing
 // The prefixes of a table cut the address space into intervals, each with one answer. All structures are made from these
 // intervals, because that way nesting is dealt with once, here.
 
-// address is an address as a number.
-type address[A any] interface {
-	comparable
-	next() A // after the last one comes the zero address
-	before(A) bool
-}
-
-type address4 uint32
-
-func (a address4) next() address4         { return a + 1 }
-func (a address4) before(b address4) bool { return a < b }
+// address is an address as a number: IPv4's, or one half of an IPv6 address.
+type address interface{ ~uint32 | ~uint64 }
 
 // Address6 is an IPv6 address as its two halves, the first byte the highest of Hi.
 type Address6 struct{ Hi, Lo uint64 }
 
-func (a Address6) next() Address6 {
-	a.Lo++
-	if a.Lo == 0 {
-		a.Hi++
-	}
-	return a
-}
-
-func (a Address6) before(b Address6) bool { return a.Hi < b.Hi || a.Hi == b.Hi && a.Lo < b.Lo }
-
 // span is a prefix by its first and last address, with what it leads to.
-type span[A address[A]] struct {
+type span[A address] struct {
 	first, last A
 	answer      Answer
 }
 
-// flatten cuts the address space into intervals, given by their starts: the first at the zero address, no two neighbours with
-// the same answer. The spans are in order and none is there twice, so they nest: one begins at its first address, and at the
-// address after its last one the answer is again that of the span around it.
-func flatten[A address[A]](spans []span[A]) (starts []A, answers []Answer) {
-	var zero A
-	starts, answers = make([]A, 1, 2*len(spans)+1), make([]Answer, 1, 2*len(spans)+1)
-	begin := func(at A, with Answer) {
-		n := len(starts) - 1
-		if starts[n] == at { // the span that ends here and the one that begins here meet
-			answers[n] = with
-			if n > 0 && answers[n-1] == with {
-				starts, answers = starts[:n], answers[:n]
+// intervals are given by their starts: the first at address 0, no two neighbours with the same answer.
+type intervals[A address] struct {
+	starts  []A
+	answers []Answer
+}
+
+// newIntervals makes the one interval that all addresses lie in, and room for what so many spans cut it into.
+func newIntervals[A address](answer Answer, spans int) intervals[A] {
+	v := intervals[A]{make([]A, 1, 2*spans+1), make([]Answer, 1, 2*spans+1)}
+	v.answers[0] = answer
+	return v
+}
+
+// begin says what the answer is from an address on, which is not before the one it was said about last: what was said about the
+// same address counts no more.
+func (v *intervals[A]) begin(at A, with Answer) {
+	n := len(v.starts) - 1
+	switch {
+	case v.starts[n] == at:
+		v.answers[n] = with
+		if n > 0 && v.answers[n-1] == with {
+			v.starts, v.answers = v.starts[:n], v.answers[:n]
+		}
+	case v.answers[n] != with:
+		v.starts, v.answers = append(v.starts, at), append(v.answers, with)
+	}
+}
+
+// flatten cuts the address space. The spans are in order and none is there twice, so they nest: one begins at its first
+// address, and at the address after its last one the answer is again that of the span around it, or around if that is none.
+func flatten[A address](spans []span[A], around Answer) intervals[A] {
+	v := newIntervals[A](around, len(spans))
+	var open [66]span[A] // the spans around the current place, outermost first; open[0] stands for what is around all
+	open[0].answer = around
+	depth := 0
+	for i := 0; i <= len(spans); i++ {
+		for depth > 0 && (i == len(spans) || open[depth].last < spans[i].first) {
+			depth--
+			if at := open[depth+1].last + 1; at != 0 { // after the last address comes none
+				v.begin(at, open[depth].answer)
 			}
-		} else if answers[n] != with {
-			starts, answers = append(starts, at), append(answers, with)
+		}
+		if i < len(spans) {
+			v.begin(spans[i].first, spans[i].answer)
+			depth++
+			open[depth] = spans[i]
 		}
 	}
-	open := make([]span[A], 1, 33) // the spans around the current place, outermost first; the first stands for no route
-	shut := func() {
-		inner := open[len(open)-1]
-		open = open[:len(open)-1]
-		if at := inner.last.next(); at != zero {
-			begin(at, open[len(open)-1].answer)
-		}
-	}
-	for _, s := range spans {
-		for len(open) > 1 && open[len(open)-1].last.before(s.first) {
-			shut()
-		}
-		begin(s.first, s.answer)
-		open = append(open, s)
-	}
-	for len(open) > 1 {
-		shut()
-	}
-	return starts, answers
+	return v
 }

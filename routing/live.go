@@ -130,7 +130,7 @@ func (l *Live[V]) plant6() {
 		all = append(all, Entry[Answer]{Prefix: p, Value: x})
 	}
 	slices.SortFunc(all, compareRoutes[Answer])
-	t := newTree6(flatten(spans(all, first6, last6, func(x Answer) Answer { return x })))
+	t := newTree6(all, func(x Answer) Answer { return x })
 	l.tree.Store(&t)
 }
 
@@ -184,7 +184,7 @@ func (l *Live[V]) Lookup(a netip.Addr) (v V, ok bool) {
 func (l *Live[V]) LookupBatch4(addrs []uint32, answers []Answer) {
 	answers = answers[:len(addrs)]
 	r := l.root.Load()
-	b := batch4{way: l.way, nodes: &r.nodes[0], root: &r.nodes[0], leaves: leavesOf(r.leaves), mask: 1<<32 - 1, blocks: blockFlag}
+	b := batch4{way: l.way, nodes: &r.nodes[0], root: &r.nodes[0], leaves: leavesOf(r.leaves), mask: 1<<32 - 1, blocks: blockFlag, tail: rootNodes - 1}
 	done, blocks := b.lookup(addrs, answers)
 	for i, a := range addrs[done:] {
 		answers[done+i] = r.answer(a)

@@ -34,8 +34,21 @@ func route4Of(p netip.Prefix, x Answer) route4 {
 
 func (r route4) last() uint32 { return r.first | uint32(uint64(1)<<(32-r.bits)-1) }
 
-func (r route4) compare(o route4) int {
-	return cmp.Or(cmp.Compare(r.first, o.first), int(r.bits)-int(o.bits))
+// key is in the order of routes: by address, then the containing prefix first.
+func (r route4) key() uint64 { return uint64(r.first)<<8 | uint64(r.bits) }
+
+// find returns where in the order a route to r's prefix is or belongs, and whether it is there.
+func find(routes []route4, r route4) (at int, there bool) {
+	for n := len(routes); n > 0; {
+		half := n / 2
+		if routes[at+half].key() < r.key() {
+			at += half + 1
+			n -= half + 1
+		} else {
+			n = half
+		}
+	}
+	return at, at < len(routes) && routes[at].key() == r.key()
 }
 
 // compareWide puts the widest first.
@@ -45,8 +58,7 @@ func (r route4) compareWide(o route4) int {
 
 // put adds a route in place of the one to its prefix.
 func (t *rib4) put(r route4) {
-	list, compare := t.list(r)
-	i, there := slices.BinarySearchFunc(*list, r, compare)
+	list, i, there := t.seek(r)
 	if there {
 		if (*list)[i].leads == r.leads {
 			return
@@ -60,19 +72,21 @@ func (t *rib4) put(r route4) {
 
 // drop removes the route to r's prefix.
 func (t *rib4) drop(r route4) {
-	list, compare := t.list(r)
-	if i, there := slices.BinarySearchFunc(*list, r, compare); there {
+	if list, i, there := t.seek(r); there {
 		*list = slices.Delete(*list, i, i+1)
 		t.touch(r)
 	}
 }
 
-// list is where a route belongs, and its order.
-func (t *rib4) list(r route4) (*[]route4, func(route4, route4) int) {
+// seek returns the list that a route belongs in, where, and whether one to its prefix is there.
+func (t *rib4) seek(r route4) (list *[]route4, at int, there bool) {
 	if r.bits < 16 {
-		return &t.wide, route4.compareWide
+		at, there = slices.BinarySearchFunc(t.wide, r, route4.compareWide)
+		return &t.wide, at, there
 	}
-	return &t.routes[r.first>>16], route4.compare
+	list = &t.routes[r.first>>16]
+	at, there = find(*list, r)
+	return list, at, there
 }
 
 // touch notes which nodes a change to r's prefix may change.
@@ -156,11 +170,11 @@ func (t *rib4) steps(r *liveRoot, n uint32) (steps [32]uint32) {
 	}
 	for width := uint8(16); width < 19; width++ { // those around it, the widest first
 		around := route4{first: first &^ (1<<(32-width) - 1), bits: width}
-		if i, there := slices.BinarySearchFunc(routes, around, route4.compare); there {
+		if i, there := find(routes, around); there {
 			fill(&steps, routes[i], first, 8)
 		}
 	}
-	from, _ := slices.BinarySearchFunc(routes, route4{first: first, bits: 19}, route4.compare)
+	from, _ := find(routes, route4{first: first, bits: 19})
 	to := from
 	long := false
 	for ; to < len(routes) && routes[to].first <= first|(1<<13-1); to++ {

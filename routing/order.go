@@ -25,12 +25,8 @@ func compareRoutes[V comparable](a, b Entry[V]) int {
 
 // ranked returns the routes in order, those that win and those that lose against another to the same prefix. n4 of the winners are IPv4.
 func ranked[V comparable](all []Entry[V]) (won, lost []Entry[V], n4 int) {
-	all = sorted(all)
+	all, n := sorted(all)
 	same := func(i int) bool { return i > 0 && all[i].Prefix == all[i-1].Prefix }
-	n := 0
-	for n < len(all) && !same(n) {
-		n++
-	}
 	won = all[:n:n] // often all of them, and then not copied
 	for i := n; i < len(all); i++ {
 		if same(i) {
@@ -48,11 +44,23 @@ func ranked[V comparable](all []Entry[V]) (won, lost []Entry[V], n4 int) {
 	return won, lost, n4
 }
 
-// sorted returns the routes in order, equal ones in the order in which they are: the same slice if that is how they come.
-func sorted[V comparable](all []Entry[V]) []Entry[V] {
-	if slices.IsSortedFunc(all, compareRoutes[V]) {
-		return all
+// sorted returns the routes in order, equal ones in the order in which they are: the same slice if that is how they come. No two of the
+// first n lead to the same prefix.
+func sorted[V comparable](all []Entry[V]) (in []Entry[V], n int) {
+	for i := 1; i < len(all); i++ {
+		c := comparePrefixes(all[i-1].Prefix, all[i].Prefix)
+		if c > 0 || c == 0 && all[i-1].Origin > all[i].Origin {
+			return arranged(all), 0
+		}
+		if c < 0 && n == i-1 {
+			n = i
+		}
 	}
+	return all, min(n+1, len(all))
+}
+
+// arranged puts routes in order that are not.
+func arranged[V comparable](all []Entry[V]) []Entry[V] {
 	if len(all) < radixFrom {
 		all = slices.Clone(all)
 		slices.SortStableFunc(all, compareRoutes[V])

@@ -19,8 +19,9 @@ import (
 //
 // Counting from the last leaf backwards saves an instruction: the runs that begin after k are the bits from k on.
 //
-// In big tables the nodes of all 2^19 /19s lie in order, and pages is the same number everywhere. In small ones the /11s
-// without prefixes of their own share pages of nodes.
+// In big tables the nodes of all /19s lie in order, and pages is the same number everywhere, but for the tail: from the last
+// interval on, which in the Internet's table is 224.0.0.0/3, all /11s share one page. In small tables all /11s without prefixes of
+// their own share pages.
 type root4 struct {
 	nodes     []uint64
 	leaves    unsafe.Pointer // to leaves of size bytes, and two more bytes
@@ -28,8 +29,9 @@ type root4 struct {
 	size      int
 	mask      Answer
 	blocks    Answer // leaves from here on are blocks; a power of two, so that an OR of leaves tells whether there is a block among them
-	dense     bool   // whether all nodes lie in the order of their addresses
+	dense     bool   // whether all nodes lie in the order of their addresses, up to the tail
 	first     uint32 // the node of 0.0.0.0/19 if dense, else 0
+	tail      uint32 // of a dense root: from this /19 on all are like it
 }
 
 // sparseLimit is the number of intervals up to which pages of nodes are shared.
@@ -41,42 +43,41 @@ const (
 	blockNodes = 8
 )
 
-// newRoot4 makes a bitmap root from the intervals; answers are less than limit.
-func newRoot4(starts []address4, answers []Answer, limit int) (root4, [pageCount]uint32) {
-	b := rootBuilder{starts: starts, answers: answers, plain: map[Answer]uint64{}, leaves: make([]Answer, 0, len(starts)+len(starts)/8)}
-	if len(starts) > sparseLimit {
-		return b.inOrder(limit), b.pages
+// newRoot4 makes a bitmap root from the intervals, and fills in the pages; answers are less than limit.
+func newRoot4(v intervals[uint32], limit int, pages *[pageCount]uint32) root4 {
+	b := rootBuilder{intervals: v, plain: map[Answer]uint64{}, leaves: make([]Answer, 0, len(v.starts)+len(v.starts)/8), pages: pages}
+	if len(v.starts) > sparseLimit {
+		return b.inOrder(limit)
 	}
-	return b.inPages(), b.pages
+	return b.inPages()
 }
 
 // rootBuilder makes nodes from intervals, from the first address to the last.
 type rootBuilder struct {
-	starts  []address4
-	answers []Answer
-	at      int               // the current interval
-	leaves  []Answer          // block leaves are blockFlag and their number, until it is known how they are written
-	plain   map[Answer]uint64 // nodes of a single leaf, which is an answer
-	last    struct {          // the one that was asked for last
+	intervals[uint32]
+	at     int               // the current interval
+	leaves []Answer          // block leaves are blockFlag and their number, until it is known how they are written
+	plain  map[Answer]uint64 // nodes of a single leaf, which is an answer
+	last   struct {          // the one that was asked for last
 		x    Answer
 		node uint64
 		made bool
 	}
 	blocks []uint64
-	pages  [pageCount]uint32
+	pages  *[pageCount]uint32
 }
 
 const blockFlag = 1 << 31
 
 // skip makes a's interval the current one; a is not before it.
-func (b *rootBuilder) skip(a address4) {
+func (b *rootBuilder) skip(a uint32) {
 	for b.at+1 < len(b.starts) && b.starts[b.at+1] <= a {
 		b.at++
 	}
 }
 
 // whole says whether the current interval lasts until last.
-func (b *rootBuilder) whole(last address4) bool {
+func (b *rootBuilder) whole(last uint32) bool {
 	return b.at+1 == len(b.starts) || b.starts[b.at+1] > last
 }
 
@@ -85,13 +86,13 @@ func (b *rootBuilder) until(shift int) uint32 {
 	if b.at+1 == len(b.starts) {
 		return 1 << (32 - shift)
 	}
-	return uint32(b.starts[b.at+1] >> shift)
+	return b.starts[b.at+1] >> shift
 }
 
 // run appends the nodes of /19s, given by their numbers.
 func (b *rootBuilder) run(nodes []uint64, from, to uint32) []uint64 {
 	for from < to {
-		first := address4(from) << 13
+		first := uint32(from) << 13
 		b.skip(first)
 		end := min(b.until(13), to)
 		if end <= from {
@@ -106,36 +107,49 @@ func (b *rootBuilder) run(nodes []uint64, from, to uint32) []uint64 {
 	return nodes
 }
 
-// node makes the node of 32 steps of 1<<shift addresses that begin at first.
-func (b *rootBuilder) node(first address4, shift int) uint64 {
+// node makes the node of 32 steps of 1<<shift addresses that begin at first. It goes from interval to interval, not from step to step:
+// most nodes have few.
+func (b *rootBuilder) node(first uint32, shift int) uint64 {
 	b.skip(first)
-	if b.whole(first + 32<<shift - 1) {
+	last := first + 32<<shift - 1
+	if b.whole(last) {
 		return b.uniform(b.answers[b.at])
 	}
 	var runs uint32
 	var leaves [32]Answer
+	leaves[0] = b.answers[b.at]
 	n := 0
-	for k := range 32 {
-		leaf := b.leaf(first|address4(k)<<shift, shift)
-		if k == 0 || leaf != leaves[n-1] {
-			runs |= 1 << k
-			leaves[n] = leaf
+	begin := func(step uint32, leaf Answer) {
+		if runs&(1<<step) == 0 && step > 0 {
+			runs |= 1 << step
 			n++
 		}
+		leaves[n] = leaf
 	}
-	b.leaves = append(b.leaves, leaves[:n]...)
+	for !b.whole(last) {
+		start := b.starts[b.at+1]
+		step := start - first
+		end := start | (1<<shift - 1)
+		if start&(1<<shift-1) == 0 {
+			if b.at++; b.whole(end) {
+				begin(step>>shift, b.answers[b.at])
+				continue
+			}
+		}
+		begin(step>>shift, b.block(end-(1<<shift-1)))
+		if b.skip(end); end != last {
+			begin(step>>shift+1, b.answers[b.at])
+		}
+	}
+	b.leaves = append(b.leaves, leaves[:n+1]...)
 	return uint64(len(b.leaves)-1)<<32 | uint64(runs>>1)
 }
 
-// leaf is what a step leads to: an answer, or a block if it has several.
-func (b *rootBuilder) leaf(first address4, shift int) Answer {
-	b.skip(first)
-	if b.whole(first + 1<<shift - 1) {
-		return b.answers[b.at]
-	}
+// block makes the block of a /24 that begins at first, and returns its leaf.
+func (b *rootBuilder) block(first uint32) Answer {
 	var block [blockNodes]uint64
 	for i := range block {
-		block[i] = b.node(first|address4(i)<<5, 0)
+		block[i] = b.node(first|uint32(i)<<5, 0)
 	}
 	b.blocks = append(b.blocks, block[:]...)
 	return blockFlag | Answer(len(b.blocks)/blockNodes-1)
@@ -155,20 +169,31 @@ func (b *rootBuilder) uniform(x Answer) uint64 {
 	return n
 }
 
+// blockCount is the number of blocks that node will make: one for each /24 inside which an interval begins.
+func (b *rootBuilder) blockCount() (n int) {
+	last := uint32(0) // a /24, counted from 1
+	for _, start := range b.starts {
+		if start&255 != 0 && start>>8+1 != last {
+			last = start>>8 + 1
+			n++
+		}
+	}
+	return n
+}
+
 // inPages puts the blocks first and then pages, those without a boundary once for each answer.
 func (b *rootBuilder) inPages() root4 {
-	var nodes []uint64 // pages in order of making
-	shared := map[Answer]uint32{}
+	var made []uint32 // the /11s that pages are made for
+	blocks, shared := b.blockCount()*blockNodes, map[Answer]uint32{}
 	for p := uint32(0); p < pageCount; {
-		b.skip(address4(p) << 21)
+		b.skip(p << 21)
 		x, end := b.answers[b.at], b.until(21) // up to where pages are equal
-		whole := end > p
-		at, made := shared[x]
-		if !whole || !made {
-			at = uint32(len(nodes))
-			nodes = b.run(nodes, p*pageNodes, (p+1)*pageNodes)
+		at, there := shared[x]
+		if end <= p || !there {
+			at = uint32(blocks + len(made)*pageNodes)
+			made = append(made, p)
 		}
-		if whole {
+		if end > p {
 			shared[x] = at
 		} else {
 			end = p + 1
@@ -177,10 +202,12 @@ func (b *rootBuilder) inPages() root4 {
 			b.pages[p] = at - p*pageNodes // Answer4 adds a>>13, which begins with p
 		}
 	}
-	for p := range b.pages {
-		b.pages[p] += uint32(len(b.blocks))
+	nodes := make([]uint64, blocks, blocks+len(made)*pageNodes)
+	b.at, b.blocks = 0, nodes[:0:blocks]
+	for _, p := range made {
+		nodes = b.run(nodes, p*pageNodes, (p+1)*pageNodes)
 	}
-	r := root4{nodes: append(b.blocks, nodes...)}
+	r := root4{nodes: nodes}
 	r.wide(b.leaves)
 	return r
 }
@@ -188,23 +215,26 @@ func (b *rootBuilder) inPages() root4 {
 // inOrder puts the nodes in the order of their addresses. Leaves are 16-bit if that is enough and smaller: there the blocks' numbers
 // follow the answers' in one count, and eight nodes are wasted for each answer, which are never touched.
 func (b *rootBuilder) inOrder(limit int) root4 {
-	r := root4{dense: true}
-	nodes := b.run(make([]uint64, 0, 1<<19), 0, 1<<19)
-	flag := 1 << bits.Len(uint(limit-1)) // answers are less
+	pages := min(b.starts[len(b.starts)-1]>>21+2, pageCount)   // a page with the last interval's start, and one behind it for the tail
+	blocks, flag := b.blockCount(), 1<<bits.Len(uint(limit-1)) // answers are less
 	waste := flag * blockNodes
-	if flag+len(b.blocks)/blockNodes <= 1<<16 && waste*8 < len(b.leaves)*2 {
+	narrow := flag+blocks <= 1<<16 && waste*8 < len(b.starts)*2
+	if !narrow {
+		waste = 0
+	}
+	first := waste + blocks*blockNodes
+	all := hugeSlice[uint64](first + int(pages)*pageNodes)
+	b.blocks = all[waste:waste:first]
+	b.run(all[:first], 0, pages*pageNodes)
+	settle(all)
+	r := root4{dense: true, nodes: all, first: uint32(first), tail: pages*pageNodes - 1}
+	if narrow {
 		r.narrow(b.leaves, Answer(flag))
 	} else {
 		r.wide(b.leaves)
-		waste = 0
 	}
-	r.first = uint32(waste + len(b.blocks))
-	r.nodes = hugeSlice[uint64](int(r.first) + len(nodes))
-	copy(r.nodes[waste:], b.blocks)
-	copy(r.nodes[r.first:], nodes)
-	settle(r.nodes)
-	for p := range b.pages {
-		b.pages[p] = r.first
+	for p := range uint32(pageCount) {
+		b.pages[p] = r.first - (max(p, pages-1)-(pages-1))*pageNodes
 	}
 	return r
 }

@@ -31,7 +31,6 @@ type Table[V comparable] struct {
 	tree6
 	routes []Entry[V] // in order, one for each prefix
 	lost   []Entry[V] // those that another route to the same prefix beats, in the same order
-	lists  []builtFrom
 	pages  [1 << 11]uint32
 }
 

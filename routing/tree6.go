@@ -31,43 +31,57 @@ const (
 	maxDepth = 12 // for more intervals than there is memory
 )
 
-// newTree6 makes the tree from intervals.
-func newTree6(starts []Address6, answers []Answer) tree6 {
+// newTree6 makes the tree of routes, which are in order and of which no two lead to the same prefix.
+func newTree6[V comparable](routes []Entry[V], number func(V) Answer) tree6 {
 	t := tree6{vertical: vectors()}
-	var highs []uint64
-	begin := func(at uint64, x Answer) {
-		if n := len(highs); n > 0 && t.answers[n-1] == x {
-			return
+	wide, long := make([]span[uint64], 0, len(routes)), []longer(nil)
+	for _, e := range routes {
+		at, bits, x := first6(e.Prefix), e.Prefix.Bits(), number(e.Value)
+		switch {
+		case bits <= 64:
+			wide = append(wide, span[uint64]{at.Hi, at.Hi | (uint64(1)<<(64-bits) - 1), x})
+			continue
+		case len(long) == 0 || long[len(long)-1].hi != at.Hi:
+			long = append(long, longer{hi: at.Hi})
 		}
-		highs, t.answers = append(highs, at), append(t.answers, x)
+		l := &long[len(long)-1]
+		l.spans = append(l.spans, span[uint64]{at.Lo, at.Lo | (uint64(1)<<(128-bits) - 1), x})
 	}
-	for i := 0; i < len(starts); {
-		hi := starts[i].Hi
-		next := i + 1
-		for next < len(starts) && starts[next].Hi == hi {
-			next++
-		}
-		if next == i+1 && starts[i].Lo == 0 {
-			begin(hi, answers[i])
-		} else {
-			l := low{first: len(t.starts)}
-			if starts[i].Lo != 0 { // the interval before reaches into this /64
-				t.starts, t.leads = append(t.starts, 0), append(t.leads, answers[i-1])
-			}
-			for k := i; k < next; k++ {
-				t.starts, t.leads = append(t.starts, starts[k].Lo), append(t.leads, answers[k])
-			}
-			l.n = len(t.starts) - l.first
-			begin(hi, blockFlag|Answer(len(t.lows)))
-			t.lows = append(t.lows, l)
-			if hi != 1<<64-1 && (next == len(starts) || starts[next] != (Address6{Hi: hi + 1})) {
-				begin(hi+1, answers[next-1])
-			}
-		}
-		i = next
+	high := flatten(wide, 0)
+	if len(long) > 0 {
+		high = t.hang(high, long)
 	}
-	t.plant(highs)
+	t.answers = high.answers
+	t.plant(high.starts)
 	return t
+}
+
+// longer is what lies inside one /64.
+type longer struct {
+	hi    uint64
+	spans []span[uint64]
+}
+
+// hang makes the intervals of the low halves, and lets those of the high halves lead to them.
+func (t *tree6) hang(high intervals[uint64], long []longer) intervals[uint64] {
+	all, at := newIntervals[uint64](0, len(high.starts)+len(long)), 0
+	for _, l := range long {
+		for ; at < len(high.starts) && high.starts[at] <= l.hi; at++ {
+			all.begin(high.starts[at], high.answers[at])
+		}
+		around := high.answers[at-1]
+		inside := flatten(l.spans, around)
+		all.begin(l.hi, blockFlag|Answer(len(t.lows)))
+		if l.hi != 1<<64-1 {
+			all.begin(l.hi+1, around)
+		}
+		t.lows = append(t.lows, low{len(t.starts), len(inside.starts)})
+		t.starts, t.leads = append(t.starts, inside.starts...), append(t.leads, inside.answers...)
+	}
+	for ; at < len(high.starts); at++ {
+		all.begin(high.starts[at], high.answers[at])
+	}
+	return all
 }
 
 // plant fills the levels from the starts, the first of which is 0 and no key.

@@ -13,9 +13,9 @@ func everyWay(table *Table[int], check func(w way)) {
 	for n4 < len(table.routes) && table.routes[n4].Prefix.Addr().Is4() {
 		n4++
 	}
-	starts, answers := flatten(spans(table.routes[:n4], first4, last4, func(v int) Answer { return Answer(slices.Index(table.values[1:], v) + 1) }))
-	for _, w := range ways(len(starts), &table.root4) {
-		table.batch4 = newBatch4(w, starts, answers, &table.root4, &table.pages)
+	flat := flatten(spans4(table.routes[:n4], func(v int) Answer { return Answer(slices.Index(table.values[1:], v) + 1) }), 0)
+	for _, w := range ways(len(flat.starts), &table.root4) {
+		table.batch4 = newBatch4(w, flat, &table.root4, &table.pages)
 		table.tree6.vertical = w != oneByOne && vectors()
 		check(w)
 	}
@@ -176,7 +176,7 @@ func TestBigTablesAgree(t *testing.T) {
 // everyBigWay is everyWay for tables that no search in registers takes: the bitmap root is all they need.
 func everyBigWay(table *Table[int], check func(w way)) {
 	for _, w := range ways(1<<20, &table.root4) {
-		table.batch4 = newBatch4(w, nil, nil, &table.root4, &table.pages)
+		table.batch4 = newBatch4(w, intervals[uint32]{}, &table.root4, &table.pages)
 		check(w)
 	}
 }

@@ -8,7 +8,7 @@ import (
 
 // gather generates the vertical walk of a bitmap root.
 func gather(name string, sparse bool, size uint8, evens Mem) {
-	TEXT(name, NOSPLIT, "func(addrs, answers *uint32, n int, pages *uint32, nodes, root *uint64, leaves *uint16, mask, blocks uint32)")
+	TEXT(name, NOSPLIT, "func(addrs, answers *uint32, n int, pages *uint32, nodes, root *uint64, leaves *uint16, mask, blocks, tail uint32)")
 	Doc(name + " looks n addresses up in a bitmap root.")
 	Pragma("noescape")
 	w := walk{leaves: Load(Param("leaves"), GP64()), size: size, full: GP32(), evens: ZMM(), odds: ZMM(), step: broadcast(31), node: broadcast(7)}
@@ -18,8 +18,11 @@ func gather(name string, sparse bool, size uint8, evens Mem) {
 	w.mask, w.blocks = spread(Load(Param("mask"), GP32())), spread(Load(Param("blocks"), GP32()))
 	nodes, root := Load(Param("nodes"), GP64()), Load(Param("root"), GP64())
 	var pages reg.Register
+	var tail reg.VecVirtual
 	if sparse {
 		pages = Load(Param("pages"), GP64())
+	} else {
+		tail = spread(Load(Param("tail"), GP32()))
 	}
 	eachSixteen(func(name string, a reg.VecVirtual) reg.VecVirtual {
 		at, step := ZMM(), ZMM()
@@ -29,6 +32,8 @@ func gather(name string, sparse bool, size uint8, evens Mem) {
 			VPSRLD(U8(21), a, page)
 			VPGATHERDD(Mem{Base: pages, Index: page, Scale: 4}, w.all(), offset)
 			VPADDD(offset, at, at)
+		} else {
+			VPMINUD(tail, at, at)
 		}
 		VPSRLD(U8(8), a, step)
 		leaf := w.leaf(root, at, step, w.all(), w.all(), w.all())

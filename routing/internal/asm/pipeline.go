@@ -9,11 +9,11 @@ import (
 // pipeline generates the walk of a dense bitmap root one address after the other, in three stages that are 24 and 8 addresses apart: a
 // node is asked for, then read and its leaf asked for, then the leaf is read.
 func pipeline(name string, size uint8) {
-	TEXT(name, NOSPLIT, "func(addrs, answers *uint32, n int, root *uint64, leaves *uint16) uint32")
+	TEXT(name, NOSPLIT, "func(addrs, answers *uint32, n int, root *uint64, leaves *uint16, tail uint32) uint32")
 	Doc(name + " looks n addresses up, a multiple of 8 and not 0, in a dense bitmap root. It doesn't follow blocks; it returns the OR of all leaves.")
 	Pragma("noescape")
 	addrs, answers, last := pointers()
-	p := stages{addrs: addrs, root: Load(Param("root"), GP64()), leaves: Load(Param("leaves"), GP64()), size: size}
+	p := stages{addrs: addrs, root: Load(Param("root"), GP64()), leaves: Load(Param("leaves"), GP64()), tail: Load(Param("tail"), GP32()), size: size}
 	for i := range p.places {
 		p.places[i] = AllocLocal(8)
 	}
@@ -30,6 +30,7 @@ func pipeline(name string, size uint8) {
 		a := GP64()
 		MOVL(Mem{Base: addrs, Index: ahead, Scale: 4, Disp: 4 * i}, a.As32())
 		SHRL(U8(13), a.As32())
+		p.clip(a)
 		PREFETCHT0(Mem{Base: p.root, Index: a, Scale: 8})
 	}
 	for i := range p.places {
@@ -55,9 +56,15 @@ func behind(at reg.GPVirtual, n int, last reg.Register) reg.GPVirtual {
 }
 
 type stages struct {
-	addrs, root, leaves reg.Register
-	size                uint8
-	places              [8]Mem // of leaves that have been asked for
+	addrs, root, leaves, tail reg.Register
+	size                      uint8
+	places                    [8]Mem // of leaves that have been asked for
+}
+
+// clip replaces the number of a node beyond the tail by the tail's.
+func (p *stages) clip(node reg.GPVirtual) {
+	CMPL(node.As32(), p.tail)
+	CMOVLHI(p.tail, node.As32())
 }
 
 // find reads the node of the i-th address from here on, and asks for its leaf.
@@ -66,6 +73,7 @@ func (p *stages) find(i int, from reg.Register) {
 	MOVL(Mem{Base: p.addrs, Index: from, Scale: 4, Disp: 4 * i}, a)
 	MOVL(a, n.As32())
 	SHRL(U8(13), n.As32())
+	p.clip(n)
 	MOVQ(Mem{Base: p.root, Index: n, Scale: 8}, n)
 	SHRL(U8(8), a)
 	SHRXL(a, n.As32(), runs)

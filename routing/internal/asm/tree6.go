@@ -8,63 +8,107 @@ import (
 
 // descent is a number of searches that go down a tree of intervals together, so that they wait for memory together.
 type descent struct {
-	a     [16]reg.VecVirtual // each search's high half, eight times
-	at    [16]Mem            // the first key of its node, from the level's first on
-	keys  reg.Register
-	nodes reg.GPVirtual // the current level
+	addrs, keys reg.Register
+	a           [16]reg.VecVirtual // each search's high half, eight times
+	nodes       reg.GPVirtual      // the current level
+	at          Mem                // the first key of each search's node, from the level's first on
+	found       Mem                // the number of each search's interval
 }
 
-// searchTree6 generates the search of a tree of intervals, level by level for all. The eight keys of a node are compared at once, and
-// the passed ones counted.
+// searchTree6 generates the search of a tree of intervals, level by level for 16 addresses. The eight keys of a node are compared at
+// once, and the passed ones counted.
+//
+// The last level and the answers are too big for the near caches. So there are three stages, in each turn of the loop for another
+// sixteen: all levels but the last, which end with asking for a node there; the last level, which ends with asking for an answer; the
+// answers. What a stage leaves to the next one is in one of two places, by turns.
 func searchTree6() {
 	TEXT("searchTree6", NOSPLIT, "func(addrs *uint64, answers *uint32, n int, keys *uint64, level *uint32, depth int, leads *uint32) uint32")
 	Doc("searchTree6 looks n addresses up by their high halves, a multiple of 16 and not 0. It returns the OR of all answers.")
 	Pragma("noescape")
 	addrs, answers, n := pointers()
-	d := descent{keys: Load(Param("keys"), GP64()), nodes: GP64()}
-	leads, found := Load(Param("leads"), GP64()), GP32()
-	XORL(found, found)
-	for i := range d.at {
-		d.at[i] = AllocLocal(8)
+	d := descent{addrs: addrs, keys: Load(Param("keys"), GP64()), nodes: GP64(), at: AllocLocal(2 * 64), found: AllocLocal(2 * 64)}
+	leads, all, turn, side := Load(Param("leads"), GP64()), GP32(), GP64(), GP64()
+	XORL(all, all)
+	XORL(turn.As32(), turn.As32())
+	XORL(side.As32(), side.As32())
+	Label("turn")
+	CMPQ(turn, n)
+	JGE(LabelRef("last"))
+	d.upper(side)
+	Label("last")
+	XORQ(U8(64), side) // the side of the turn before
+	TESTQ(turn, turn)
+	JZ(LabelRef("next"))
+	LEAQ(Mem{Base: n, Disp: 16}, d.nodes)
+	CMPQ(turn, d.nodes)
+	JGE(LabelRef("answers"))
+	d.last(side, leads)
+	Label("answers")
+	CMPQ(turn, U8(16))
+	JLE(LabelRef("next"))
+	XORQ(U8(64), side)
+	for i := range d.a {
+		at, lead := GP64(), GP32()
+		MOVL(d.found.Offset(4*i).Idx(side, 1), at.As32())
+		MOVL(Mem{Base: leads, Index: at, Scale: 4}, lead)
+		MOVL(lead, Mem{Base: answers, Disp: 4 * i})
+		ORL(lead, all)
 	}
-	Label("block")
-	d.begin(addrs)
-	level, left := Load(Param("level"), GP64()), Load(Param("depth"), GP64())
+	XORQ(U8(64), side)
+	ADDQ(U32(4*len(d.a)), answers)
+	Label("next")
+	ADDQ(U32(16*len(d.a)), addrs)
+	ADDQ(U8(16), turn)
+	LEAQ(Mem{Base: n, Disp: 16}, d.nodes)
+	CMPQ(turn, d.nodes)
+	JLE(LabelRef("turn"))
+	VZEROUPPER()
+	Store(all, ReturnIndex(0))
+	RET()
+}
+
+// upper takes the next addresses to their nodes of the last level.
+func (d *descent) upper(side reg.Register) {
+	level, left, zero := Load(Param("level"), GP64()), Load(Param("depth"), GP64()), GP32()
+	XORL(zero, zero)
+	for i := range d.a {
+		d.a[i] = ZMM()
+		VPBROADCASTQ(Mem{Base: d.addrs, Disp: 16 * i}, d.a[i])
+		MOVL(zero, d.at.Offset(4*i).Idx(side, 1))
+	}
 	DECQ(left)
 	JZ(LabelRef("last"))
 	Label("level")
 	d.enter(level)
-	for i := range d.a {
-		d.step(i)
+	for i, a := range d.a {
+		node, passed := d.passed(d.at.Offset(4*i).Idx(side, 1), a)
+		LEAQ(Mem{Base: node, Index: node, Scale: 8}, node)
+		LEAQ(Mem{Base: node, Index: passed, Scale: 8}, node)
+		MOVL(node.As32(), d.at.Offset(4*i).Idx(side, 1))
 	}
 	ADDQ(U8(4), level)
 	DECQ(left)
 	JNZ(LabelRef("level"))
-	Label("last")
 	d.enter(level)
 	for i := range d.a {
-		d.finish(i, leads)
+		node := GP64()
+		MOVL(d.at.Offset(4*i).Idx(side, 1), node.As32())
+		PREFETCHT0(Mem{Base: d.nodes, Index: node, Scale: 8})
 	}
-	for i := range d.a {
-		ORL(d.answer(i, leads, answers), found)
-	}
-	ADDQ(U32(16*len(d.a)), addrs)
-	ADDQ(U32(4*len(d.a)), answers)
-	SUBQ(U8(len(d.a)), n)
-	JNZ(LabelRef("block"))
-	VZEROUPPER()
-	Store(found, ReturnIndex(0))
-	RET()
 }
 
-// begin takes the next addresses to the root.
-func (d *descent) begin(addrs reg.Register) {
-	zero := GP32()
-	XORL(zero, zero)
+// last turns the places of the sixteen addresses before the next ones into the numbers of their intervals, and asks for the answers.
+func (d *descent) last(side, leads reg.Register) {
+	level, depth := Load(Param("level"), GP64()), Load(Param("depth"), GP64())
+	LEAQ(Mem{Base: level, Index: depth, Scale: 4, Disp: -4}, level)
+	d.enter(level)
 	for i := range d.a {
-		d.a[i] = ZMM()
-		VPBROADCASTQ(Mem{Base: addrs, Disp: 16 * i}, d.a[i])
-		MOVL(zero, d.at[i])
+		a := ZMM()
+		VPBROADCASTQ(Mem{Base: d.addrs, Disp: 16*i - 16*len(d.a)}, a)
+		node, passed := d.passed(d.at.Offset(4*i).Idx(side, 1), a)
+		ADDL(passed.As32(), node.As32())
+		MOVL(node.As32(), d.found.Offset(4*i).Idx(side, 1))
+		PREFETCHT0(Mem{Base: leads, Index: node, Scale: 4})
 	}
 }
 
@@ -74,40 +118,15 @@ func (d *descent) enter(level reg.Register) {
 	LEAQ(Mem{Base: d.keys, Index: d.nodes, Scale: 8}, d.nodes)
 }
 
-// passed compares the i-th search's address with the keys of its node.
-func (d *descent) passed(i int) (node, passed reg.GPVirtual) {
+// passed compares a search's address with the keys of its node.
+func (d *descent) passed(at Mem, a reg.VecVirtual) (node, passed reg.GPVirtual) {
 	node, passed = GP64(), GP64()
 	k := K()
-	MOVL(d.at[i], node.As32())
-	VPCMPUQ(greater, Mem{Base: d.nodes, Index: node, Scale: 8}, d.a[i], k)
+	MOVL(at, node.As32())
+	VPCMPUQ(greater, Mem{Base: d.nodes, Index: node, Scale: 8}, a, k)
 	KMOVB(k, passed.As32())
 	POPCNTL(passed.As32(), passed.As32())
 	return node, passed
-}
-
-// step takes the i-th search to a child.
-func (d *descent) step(i int) {
-	node, passed := d.passed(i)
-	LEAQ(Mem{Base: node, Index: node, Scale: 8}, node)
-	LEAQ(Mem{Base: node, Index: passed, Scale: 8}, node)
-	MOVL(node.As32(), d.at[i])
-}
-
-// finish turns the i-th search's place into the number of its interval, and asks for its answer.
-func (d *descent) finish(i int, leads reg.Register) {
-	node, passed := d.passed(i)
-	ADDL(passed.As32(), node.As32())
-	MOVL(node.As32(), d.at[i])
-	PREFETCHT0(Mem{Base: leads, Index: node, Scale: 4})
-}
-
-// answer reads and writes the i-th answer.
-func (d *descent) answer(i int, leads, answers reg.Register) reg.GPVirtual {
-	at, lead := GP64(), GP32()
-	MOVL(d.at[i], at.As32())
-	MOVL(Mem{Base: leads, Index: at, Scale: 4}, lead)
-	MOVL(lead, Mem{Base: answers, Disp: 4 * i})
-	return lead
 }
 
 // interval6 generates the search of a tree of intervals for one address.
