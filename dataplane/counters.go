@@ -79,10 +79,12 @@ func (r *Router) Counters() Counters {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	sum := r.total
-	for _, a := range r.attached {
-		a.worker.mu.Lock()
-		sum.add(&a.worker.counters)
-		a.worker.mu.Unlock()
+	for w := range r.workers {
+		w.mu.Lock()
+		for a := range w.ports {
+			sum.add(&a.counters)
+		}
+		w.mu.Unlock()
 	}
 	return sum
 }
@@ -97,14 +99,14 @@ func (r *Router) Usage() *Usage {
 	u := &Usage{Total: r.total, Counts: make(map[Counted]Count, len(r.register.numbers)), Uncounted: r.register.uncounted}
 	sums := make([]Count, len(r.register.retired))
 	copy(sums, r.register.retired)
-	for _, a := range r.attached {
-		i := InterfaceCounters{ID: a.id}
-		a.worker.mu.Lock()
-		i.Counters = a.worker.counters
-		a.worker.tallies.addTo(sums)
-		a.worker.mu.Unlock()
-		u.Total.add(&i.Counters)
-		u.Interfaces = append(u.Interfaces, i)
+	for w := range r.workers {
+		w.mu.Lock()
+		for a := range w.ports {
+			u.Total.add(&a.counters)
+			u.Interfaces = append(u.Interfaces, InterfaceCounters{ID: a.id, Counters: a.counters})
+		}
+		w.tallies.addTo(sums)
+		w.mu.Unlock()
 	}
 	for thing, at := range r.register.numbers {
 		u.Counts[thing] = sums[at.number]

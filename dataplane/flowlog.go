@@ -62,8 +62,8 @@ func (r *Router) OpenFlowLog(c FlowLogConfig, origin int64) (*FlowLog, bool) {
 		return nil, false
 	}
 	r.logs = append(r.logs, l)
-	for _, a := range r.attached {
-		a.worker.setTables(append(slices.Clone(a.worker.current()), l.table()))
+	for w := range r.workers {
+		w.setTables(append(slices.Clone(w.current()), l.table()))
 	}
 	return l, true
 }
@@ -84,11 +84,11 @@ func (l *FlowLog) Cut(origin int64) FlowLogInterval {
 	cut := FlowLogInterval{Tables: l.left, Origin: l.origin, IDs: r.numbered}
 	l.begin(origin)
 	n := slices.Index(r.logs, l)
-	for _, a := range r.attached {
-		next := slices.Clone(a.worker.current())
+	for w := range r.workers {
+		next := slices.Clone(w.current())
 		cut.Tables = append(cut.Tables, next[n])
 		next[n] = l.table()
-		a.worker.setTables(next)
+		w.setTables(next)
 	}
 	r.grace()
 	return cut
@@ -102,10 +102,10 @@ func (l *FlowLog) Close() FlowLogInterval {
 	last := FlowLogInterval{Tables: l.left, Origin: l.origin, IDs: r.numbered}
 	n := slices.Index(r.logs, l)
 	r.logs = slices.Delete(slices.Clone(r.logs), n, n+1)
-	for _, a := range r.attached {
-		tables := slices.Clone(a.worker.current())
+	for w := range r.workers {
+		tables := slices.Clone(w.current())
 		last.Tables = append(last.Tables, tables[n])
-		a.worker.setTables(slices.Delete(tables, n, n+1))
+		w.setTables(slices.Delete(tables, n, n+1))
 	}
 	r.grace()
 	return last

@@ -146,12 +146,12 @@ func (r *Router) FlowRates(most int) []FlowRate {
 	sums := map[conntrack.Tuple]traffic{}
 	window := r.now() >> windowBits
 	r.mu.Lock()
-	for _, a := range r.attached {
-		a.worker.mu.Lock()
-		if m := a.worker.meter; m != nil {
+	for w := range r.workers {
+		w.mu.Lock()
+		if m := w.meter; m != nil {
 			m.addTo(sums, window)
 		}
-		a.worker.mu.Unlock()
+		w.mu.Unlock()
 	}
 	r.mu.Unlock()
 	var all []FlowRate

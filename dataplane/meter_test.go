@@ -25,12 +25,12 @@ func TestFlowsAreMeteredWhileSomebodyWatches(t *testing.T) {
 		w.receive("eni-far")
 	}
 	tables := func() (n int) {
-		for _, a := range w.router.attached {
-			a.worker.mu.Lock()
-			if a.worker.meter != nil {
+		for worker := range w.router.workers {
+			worker.mu.Lock()
+			if worker.meter != nil {
 				n++
 			}
-			a.worker.mu.Unlock()
+			worker.mu.Unlock()
 		}
 		return n
 	}

@@ -34,6 +34,8 @@ type Router struct {
 
 	mu       sync.Mutex             // held by Commit, Attach, Detach and Close
 	attached map[string]*attachment // guarded by mu; by interface id
+	workers  map[*Worker]struct{}   // guarded by mu
+	threads  []*Worker              // those with a poller
 	total    Counters               // guarded by mu; of detached ports
 	register register               // guarded by mu; of what is counted
 	zones    map[string]uint32      // guarded by mu; numbers of all interfaces there ever were, by id
@@ -41,7 +43,7 @@ type Router struct {
 	logs     []*FlowLog             // guarded by mu; those that are open
 
 	stop    chan struct{}  // closed by Close
-	stopped sync.WaitGroup // of expire
+	stopped sync.WaitGroup // of expire and the threads
 }
 
 // attachment is a port with the worker that reads it.
@@ -49,7 +51,21 @@ type attachment struct {
 	id     string
 	port   port.Port
 	worker *Worker
-	done   chan struct{} // closed when the worker has ended
+	done   chan struct{} // closed when the worker has ended; nil if it has other ports, too
+	member int           // its number among those
+
+	// Of the worker, guarded by its mu.
+	counters Counters // of what entered here
+	snapshot *Snapshot
+	iface    *Interface // this one in snapshot; nil if it is not there
+}
+
+// under returns the attachment's interface in s.
+func (a *attachment) under(s *Snapshot) *Interface {
+	if a.snapshot != s {
+		a.snapshot, a.iface = s, s.Interface(a.id)
+	}
+	return a.iface
 }
 
 // Config configures a Router.
@@ -64,6 +80,9 @@ type Config struct {
 	Flows int
 	// OnExpire is called with the time whenever idle flows are forgotten, so that gateways can do the same. Nil for none.
 	OnExpire func(now int64)
+	// Pollers are one for each thread that is to carry packets. Ports are spread over them; those that no poller takes, and all
+	// if there are none, have a goroutine each. The router owns the pollers and closes them.
+	Pollers []port.Poller
 }
 
 // expireEvery is how often idle flows are forgotten. Their time-outs are tens of seconds at least.
@@ -83,7 +102,13 @@ func NewRouter(c Config) *Router {
 	r := &Router{
 		mode: c.Mode, now: c.Now, onFlow: c.OnFlow, onExpire: c.OnExpire,
 		flows: conntrack.New(conntrack.Config{Capacity: c.Flows}), attached: map[string]*attachment{}, zones: map[string]uint32{}, numbered: []string{""},
-		register: newRegister(), stop: make(chan struct{}), depot: depot{most: 2 * runtime.GOMAXPROCS(0)},
+		register: newRegister(), stop: make(chan struct{}), depot: depot{most: 2 * runtime.GOMAXPROCS(0)}, workers: map[*Worker]struct{}{},
+	}
+	for _, p := range c.Pollers {
+		w := newWorker(r, nil)
+		w.poller = p
+		r.threads, r.workers[w] = append(r.threads, w), struct{}{}
+		r.stopped.Go(w.serve)
 	}
 	r.stopped.Go(r.expire)
 	return r
@@ -107,12 +132,16 @@ func (r *Router) expire() {
 // Attach connects a port to the interface with the given id and starts its worker. The interface takes part in forwarding
 // from the next Commit on. The router owns the port from here: Detach and Close close it.
 func (r *Router) Attach(id string, p port.Port) {
-	a := &attachment{id: id, port: p, done: make(chan struct{})}
-	a.worker = newWorker(r, a)
+	a := &attachment{id: id, port: p}
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.attached[id] = a
+	if w := r.leastBusy(); w != nil && w.join(a) {
+		return
+	}
+	a.worker, a.done = newWorker(r, a), make(chan struct{})
 	a.worker.logInto(r.logs)
-	r.mu.Unlock()
+	r.workers[a.worker] = struct{}{}
 	go func() {
 		defer close(a.done)
 		a.worker.run()
@@ -133,12 +162,23 @@ func (r *Router) detach(a *attachment) error {
 		return nil
 	}
 	delete(r.attached, a.id)
+	if a.done == nil {
+		a.worker.leaveOut(a)
+	}
 	err := a.port.Close()
-	<-a.done
-	r.total.add(&a.worker.counters)
-	a.worker.tallies.addTo(r.register.retired)
-	r.keepLogs(a.worker)
+	if a.done != nil {
+		<-a.done
+		r.retire(a.worker)
+	}
+	r.total.add(&a.counters)
 	return err
+}
+
+// retire keeps what a worker that has ended counted.
+func (r *Router) retire(w *Worker) {
+	delete(r.workers, w)
+	w.tallies.addTo(r.register.retired)
+	r.keepLogs(w)
 }
 
 // Commit makes s the current snapshot and judges every flow under it. It returns the monotonic time at which s took
@@ -184,10 +224,10 @@ func (r *Router) publish(s *Snapshot) (at int64) {
 
 // grace waits until all workers have left the batches that they are in. mu is held.
 func (r *Router) grace() {
-	for _, a := range r.attached {
-		a.worker.mu.Lock()
+	for w := range r.workers {
+		w.mu.Lock()
 		//lint:ignore SA2001 a grace period, not a critical section
-		a.worker.mu.Unlock()
+		w.mu.Unlock()
 	}
 }
 
@@ -217,6 +257,9 @@ func (r *Router) Close() (err error) {
 	}
 	r.mu.Unlock()
 	close(r.stop)
+	for _, w := range r.threads {
+		err = errors.Join(err, w.poller.Close())
+	}
 	r.stopped.Wait()
 	return err
 }

@@ -54,11 +54,3 @@ func (d *depot) give(s *slots) {
 		d.free = append(d.free, s)
 	}
 }
-
-// waiter is a port that can wait for packets without having room for them yet.
-type waiter interface {
-	// Wait returns when there is something to read, or may be; after Close it returns net.ErrClosed.
-	Wait() error
-	// TryRead is the port's Read but does not wait: it returns 0 if there is nothing.
-	TryRead(batch []*packet.Packet) (int, error)
-}

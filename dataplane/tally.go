@@ -268,12 +268,12 @@ func (r *Router) forget(s *Snapshot) {
 	if len(gone) == 0 {
 		return
 	}
-	for _, a := range r.attached {
-		a.worker.mu.Lock()
+	for w := range r.workers {
+		w.mu.Lock()
 		for _, n := range gone {
-			a.worker.tallies.clear(n)
+			w.tallies.clear(n)
 		}
-		a.worker.mu.Unlock()
+		w.mu.Unlock()
 	}
 	r.register.free = append(r.register.free, gone...)
 }

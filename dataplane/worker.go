@@ -9,30 +9,33 @@ import (
 	"vpcsim/dataplane/conntrack"
 	"vpcsim/dataplane/drop"
 	"vpcsim/dataplane/packet"
+	"vpcsim/dataplane/port"
 )
 
 // batchSize is how many packets a worker takes from its port at once: enough to share the cost of loading the snapshot and
 // the clock, few enough that a commit never waits long for a batch to end.
 const batchSize = 32
 
-// Worker carries packets from one port to wherever they go: the goroutine that read a packet also writes it. Only that
+// Worker carries packets from its ports to wherever they go: the goroutine that read a packet also writes it (input.go). Only that
 // goroutine uses the worker; who holds mu may read the counts.
 type Worker struct {
 	router *Router
-	in     *attachment
+	poller port.Poller // of the worker's thread; nil if it has but one port, and waits for that
 
-	mu       sync.Mutex // held during a batch; Commit takes it to wait for the batch to end, and who reads counts takes it
-	counters Counters   // of what entered at the worker's port
-	tallies  tallies    // of what the packets met; pages are made as needed
-	meter    *meter     // of flows; nil while nobody watches
+	mu       sync.Mutex    // held during a batch; Commit takes it to wait for the batch to end, and who reads counts takes it
+	members  []*attachment // guarded by mu; the ports, nil where there is none any more
+	tallies  tallies       // of what the packets met; pages are made as needed
+	meter    *meter        // of flows; nil while nobody watches
 	snapshot *Snapshot
-	from     *Interface // the worker's interface in snapshot; nil if it is not there
 
-	*slots                   // during a batch
-	to      *Interface       // where pending goes
-	pending []*packet.Packet // consecutive packets for one interface
-	faults  [batchSize]packet.Fault
-	ahead   [batchSize]ahead
+	in       *attachment      // the port of the batch
+	from     *Interface       // its interface in snapshot; nil if it is not there
+	counters *Counters        // its own: of what entered there
+	*slots                    // during a batch
+	to       *Interface       // where pending goes
+	pending  []*packet.Packet // consecutive packets for one interface
+	faults   [batchSize]packet.Fault
+	ahead    [batchSize]ahead
 
 	// Of the packet that is being forwarded.
 	now     int64           // its time
@@ -55,36 +58,25 @@ type Worker struct {
 	logs   []*aggregation.Table                 // tables, during a batch
 }
 
+// newWorker returns a worker that has one port, or none yet.
 func newWorker(r *Router, in *attachment) *Worker {
-	return &Worker{router: r, in: in, pending: make([]*packet.Packet, 0, batchSize)}
+	w := &Worker{router: r, pending: make([]*packet.Packet, 0, batchSize)}
+	if in != nil {
+		w.members = []*attachment{in}
+		w.enters(in)
+	}
+	return w
 }
 
-// run reads until the port is closed. For a port that can wait by itself it has slots only while there is something to read.
-func (w *Worker) run() {
-	read, wait := w.in.port.Read, func() error { return nil }
-	if p, ok := w.in.port.(waiter); ok {
-		read, wait = p.TryRead, p.Wait
-	}
-	for wait() == nil {
-		w.slots = w.router.depot.take()
-		n, err := read(w.batch)
-		if n > 0 {
-			w.mu.Lock()
-			w.process(w.batch[:n])
-			w.mu.Unlock()
-		}
-		w.router.depot.give(w.slots)
-		if err != nil {
-			return
-		}
-	}
+// enters makes a the port of the batch.
+func (w *Worker) enters(a *attachment) {
+	w.in, w.counters = a, &a.counters
 }
 
-// process forwards a batch.
+// process forwards a batch of the port that it entered at.
 func (w *Worker) process(batch []*packet.Packet) {
 	if s := w.router.snapshot.Load(); s != w.snapshot {
 		w.adopt(s)
-		w.from = s.Interface(w.in.id)
 	}
 	if v := w.router.watch.Load(); v != w.watch {
 		w.watched(v)
@@ -93,6 +85,7 @@ func (w *Worker) process(batch []*packet.Packet) {
 	if t := w.tables.Load(); t != nil {
 		w.logs = *t
 	}
+	w.from = w.in.under(w.snapshot)
 	now, packets, bytes := w.router.now(), 0, 0
 	if watched := now < w.router.metered.Load(); watched != (w.meter != nil) {
 		w.setMeter(watched)
@@ -255,7 +248,12 @@ func (w *Worker) write(to *Interface, packets []*packet.Packet) (n int) {
 	if a == nil {
 		return 0
 	}
-	n, _ = a.port.Write(packets) // a port that is full or closed loses packets, as a wire does; the caller counts them
+	// A port that is full or closed loses packets, as a wire does; the caller counts them.
+	if w.poller != nil {
+		n, _ = w.poller.Write(a.port, packets)
+	} else {
+		n, _ = a.port.Write(packets)
+	}
 	if w.watch != nil {
 		w.arrived(to, packets[:n])
 	}

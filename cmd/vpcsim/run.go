@@ -17,10 +17,11 @@ import (
 // player is what demo and run have in common.
 type player struct {
 	*app
-	mode, scope, pcap string
-	folder            string // of --report
-	flowLogs          string
-	dryRun            bool
+	labFlags
+	pcap     string
+	folder   string // of --report
+	flowLogs string
+	dryRun   bool
 }
 
 func (a *app) run() *cobra.Command {
@@ -45,7 +46,7 @@ func (a *app) run() *cobra.Command {
 }
 
 func (p *player) flags(cmd *cobra.Command) {
-	modeFlags(cmd, &p.mode, &p.scope)
+	p.labFlags.add(cmd)
 	cmd.Flags().StringVar(&p.pcap, "pcap", "", "record all packets to this file (pcapng)")
 	cmd.Flags().StringVar(&p.folder, "report", "", "write a report to this folder: index.html, report.json, packets.pcapng, flowlogs.log.gz")
 	cmd.Flags().StringVar(&p.flowLogs, "flowlogs", "", "write VPC flow logs to this file (.gz and .parquet are what they say), with the fields of versions 2 to 5")
@@ -56,7 +57,7 @@ func (p *player) flags(cmd *cobra.Command) {
 
 // play runs a scenario that has been checked.
 func (p *player) play(ctx context.Context, f *scenario.File, source *topology.Source, confined host.Options) error {
-	o, err := labOptions(p.mode, p.scope)
+	o, err := p.options()
 	if err != nil {
 		return err
 	}
@@ -79,7 +80,7 @@ func (p *player) play(ctx context.Context, f *scenario.File, source *topology.So
 	defer cancel()
 	recorder := files.recorder()
 	played, err := scenario.Run(ctx, f, source, scenario.Options{
-		Mode: o.Mode, Scope: o.Scope, Recorder: recorder, Executable: executable, Say: p.sayAt, FlowLogs: files.logs,
+		Mode: o.Mode, Scope: o.Scope, Poll: o.Poll, Recorder: recorder, Executable: executable, Say: p.sayAt, FlowLogs: files.logs,
 	})
 	err = errors.Join(err, files.endLogs())
 	if err == nil && p.folder != "" {

@@ -45,10 +45,11 @@ type readiness struct {
 }
 
 type upOptions struct {
-	topo, name, mode, scope string
-	detach                  bool
-	metrics                 string // where Prometheus asks; empty for nowhere
-	metricsPublic           bool
+	labFlags
+	topo, name    string
+	detach        bool
+	metrics       string // where Prometheus asks; empty for nowhere
+	metricsPublic bool
 }
 
 func (a *app) up() *cobra.Command {
@@ -72,29 +73,35 @@ func (a *app) up() *cobra.Command {
 	f.BoolVarP(&o.detach, "detach", "d", false, "in the background; returns when the lab is ready")
 	f.StringVar(&o.metrics, "metrics", "", "show counters to Prometheus at HOST:PORT or unix:PATH")
 	f.BoolVar(&o.metricsPublic, "metrics-public", false, "also where other machines can ask")
-	modeFlags(cmd, &o.mode, &o.scope)
+	o.labFlags.add(cmd)
 	return cmd
 }
 
-// modeFlags adds the flags that say what a cut connection's ends experience, and which connections are cut.
-func modeFlags(cmd *cobra.Command, mode, scope *string) {
-	cmd.Flags().StringVar(mode, "mode", "natural", "what the ends of a cut connection experience: natural, silent or rst")
-	cmd.Flags().StringVar(scope, "scope", "s3", "what an endpoint's creation cuts: s3, or public-ip (the 2015 launch text read literally)")
+// labFlags say what a cut connection's ends experience, which connections are cut, and how long the router looks for packets.
+type labFlags struct{ mode, scope, poll string }
+
+func (l *labFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&l.mode, "mode", "natural", "what the ends of a cut connection experience: natural, silent or rst")
+	cmd.Flags().StringVar(&l.scope, "scope", "s3", "what an endpoint's creation cuts: s3, or public-ip (the 2015 launch text read literally)")
+	cmd.Flags().StringVar(&l.poll, "poll", "auto", "how long the router looks for more packets before it sleeps: auto, off, or microseconds")
 }
 
-// labOptions reads them.
-func labOptions(mode, scope string) (o control.Options, err error) {
-	if o.Mode, err = dataplane.ParseMode(mode); err != nil {
+// options reads them.
+func (l *labFlags) options() (o control.Options, err error) {
+	if o.Mode, err = dataplane.ParseMode(l.mode); err != nil {
 		return o, usage("--%w", err)
 	}
-	if o.Scope, err = control.ParseScope(scope); err != nil {
+	if o.Scope, err = control.ParseScope(l.scope); err != nil {
+		return o, usage("--%w", err)
+	}
+	if o.Poll, err = control.ParsePoll(l.poll); err != nil {
 		return o, usage("--%w", err)
 	}
 	return o, nil
 }
 
 func (a *app) runUp(ctx context.Context, file string, o upOptions) error {
-	options, err := labOptions(o.mode, o.scope)
+	options, err := o.options()
 	if err != nil {
 		return err
 	}

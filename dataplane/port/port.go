@@ -39,3 +39,22 @@ func (u *Unsupported) Error() string { return u.What + "; cure: " + u.Cure }
 
 // Unwrap returns the system's error.
 func (u *Unsupported) Unwrap() error { return u.Err }
+
+// Poller waits for many ports at once and does their input and output, for one thread: that thread alone calls Wait, Read and Write.
+// Add, Remove and Close may be called by any goroutine. A poller takes ports of its own kind only.
+type Poller interface {
+	// Add makes p one of the ports that are waited for, under a number that is not negative. It is false for a port that the poller
+	// cannot wait for, and must have a goroutine of its own.
+	Add(p Port, number int32) bool
+	// Remove ends that. Wait may return the number once more if it is about to.
+	Remove(p Port)
+	// Wait fills ready with numbers of ports that have something to read, or have ended, and returns how many. It waits until there is
+	// one. After Close it returns net.ErrClosed, and the poller is gone.
+	Wait(ready []int32) (int, error)
+	// Read is p.Read but does not wait, and says whether there may be more.
+	Read(p Port, batch []*packet.Packet) (n int, more bool, err error)
+	// Write is p.Write for any port, also one that was not added. The batch must not be longer than that of any Read.
+	Write(p Port, batch []*packet.Packet) (int, error)
+	// Close wakes a waiting Wait. It is called once, after the ports were removed.
+	Close() error
+}

@@ -227,6 +227,14 @@ type download struct {
 
 func (d *download) Read(p []byte) (int, error) { return d.reader.Read(p) }
 
+// writeSize is how much of an object is written to a connection at once: so much that the kernel can make full super-packets of it.
+const writeSize = 256 << 10
+
+// WriteTo has io.Copy take larger pieces than its own.
+func (d *download) WriteTo(w io.Writer) (int64, error) {
+	return io.CopyBuffer(struct{ io.Writer }{w}, d.reader, make([]byte, min(writeSize, max(1, d.object.size))))
+}
+
 func (d *download) Close() error {
 	if d.closed {
 		return nil

@@ -54,8 +54,11 @@ type Options struct {
 	Mode     dataplane.Mode
 	Scope    Scope             // empty means ScopeS3
 	Recorder *capture.Recorder // records what instances and S3 edges see; nil for none
+	Poll     Poll              // how long the router looks for more packets before it sleeps; the zero Poll adapts
 
 	flows   int                               // capacity of the flow table; 0 for the router's own
+	threads int                               // that carry packets; 0 for half as many as there are processors, negative for a goroutine per port
+	noRing  bool                              // a system call for each packet
 	watch   func(device, port.Port) port.Port // what the router is to have as a device's port; nil for the port itself
 	without func(node string) tap.Offload     // the offloads that a node's TAPs are not to have; nil for none
 }
@@ -105,8 +108,12 @@ func Start(spec *topology.Spec, src *topology.Source, o Options) (*Lab, error) {
 	if l.s3, err = s3.New(s3Config(network)); err != nil {
 		return nil, err
 	}
+	pollers, err := o.pollers()
+	if err != nil {
+		return nil, err
+	}
 	l.router = dataplane.NewRouter(dataplane.Config{
-		Mode: o.Mode, Now: monotonic.Now, OnFlow: l.onFlow, OnExpire: l.expire, Flows: o.flows,
+		Mode: o.Mode, Now: monotonic.Now, OnFlow: l.onFlow, OnExpire: l.expire, Flows: o.flows, Pollers: pollers,
 	})
 	if err := l.record(o.Recorder); err != nil {
 		return nil, errors.Join(err, l.Close())

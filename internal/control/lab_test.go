@@ -23,7 +23,10 @@ import (
 	"vpcsim/topology"
 )
 
-func TestMain(m *testing.M) { nstest.Main(m) }
+func TestMain(m *testing.M) {
+	beAnEnd()
+	nstest.Main(m)
+}
 
 const twoSubnets = `
 name: test

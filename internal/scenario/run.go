@@ -24,6 +24,7 @@ import (
 type Options struct {
 	Mode     dataplane.Mode
 	Scope    control.Scope
+	Poll     control.Poll
 	Recorder *capture.Recorder
 	FlowLogs flowlogs.Sink // takes the flow logs of all network interfaces, with the fields of versions 2 to 5; nil for none
 	// Executable is our own program, which runs the workloads.
@@ -67,7 +68,7 @@ func Run(ctx context.Context, f *File, src *topology.Source, o Options) (*Report
 		o.Say = func(time.Duration, string) {}
 	}
 	r := &run{file: f, o: o, began: time.Now(), origin: monotonic.Now(), commits: []Commit{}, conns: map[string]*connection{}}
-	lab, err := control.Start(&f.Topology, src.Under("topology"), control.Options{Mode: o.Mode, Scope: o.Scope, Recorder: o.Recorder})
+	lab, err := control.Start(&f.Topology, src.Under("topology"), control.Options{Mode: o.Mode, Scope: o.Scope, Poll: o.Poll, Recorder: o.Recorder})
 	if err != nil {
 		return nil, err
 	}

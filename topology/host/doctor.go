@@ -126,7 +126,7 @@ func probe() {
 	offload, err := TryTAP()
 	checks = append(checks, checked("TAP device", "/dev/net/tun opens and gives a TAP", err))
 	if err == nil {
-		checks = append(checks, checkOffload(offload))
+		checks = append(checks, checkOffload(offload), checkRing())
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(checks); err != nil {
 		fail(err)
@@ -144,6 +144,15 @@ func checkOffload(o tap.Offload) Check {
 		found += ": UDP segmentation needs Linux 6.2, and programs that use it send datagram by datagram"
 	}
 	return Check{Name: "TAP offload", OK: true, Detail: found}
+}
+
+// checkRing tells how TAPs are read and written. All works without io_uring, and more slowly.
+func checkRing() Check {
+	found := "packets are read and written in batches"
+	if err := tap.TryRing(); err != nil {
+		found = err.Error() + ": packets are read and written one by one"
+	}
+	return Check{Name: "io_uring", OK: true, Detail: found}
 }
 
 // TryTAP makes a network namespace with a TAP in it, and lets go of both: whether this process, as it runs now, can have

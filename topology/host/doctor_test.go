@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"vpcsim/dataplane/port/tap"
 	"vpcsim/internal/nstest"
 	"vpcsim/topology/host"
 )
@@ -32,5 +33,8 @@ func TestChecksSayWhatTheMachineCanDo(t *testing.T) {
 	}
 	if c, ok := found["TAP offload"]; ok != (err == nil) || ok && !strings.HasPrefix(c.Detail, offload.String()) {
 		t.Errorf("TAP offload: %+v, but TryTAP gives %v, %v", c, offload, err)
+	}
+	if c, ok := found["io_uring"]; ok != (err == nil) || ok && strings.HasPrefix(c.Detail, "packets") != (tap.TryRing() == nil) {
+		t.Errorf("io_uring: %+v, but TryRing gives %v", c, tap.TryRing())
 	}
 }

@@ -164,7 +164,7 @@ func (p *Port) writeWire(pkt *packet.Packet, mac [6]byte, etherType uint16) bool
 	all := true
 	for n, more := 0, true; more; n++ {
 		more = pkt.SegmentInto(segment, n)
-		all = p.send(segment, mac, etherType) && all
+		all = write(uintptr(p.fd), p.frame(segment, mac, etherType)) && all
 	}
 	return all
 }

@@ -39,28 +39,26 @@ type Config struct {
 	Neighbour func(addr netip.Addr) (mac [6]byte, ok bool)
 }
 
-// Port implements port.Port. Its descriptor is non-blocking: Wait waits in the runtime's poller, TryRead takes frames with
-// bare system calls until there are none or the batch is full, and Read is both. Write goes to the descriptor from any goroutine; mu only
-// keeps Close from giving the descriptor's number away meanwhile.
+// Port implements port.Port. Its descriptor is non-blocking: TryRead takes frames with bare system calls until there are none or the
+// batch is full. Who waits for them is a Poller, or Wait in the runtime's own; Read is that and TryRead. Write goes to the descriptor
+// from any goroutine; mu only keeps Close from giving the descriptor's number away meanwhile.
 type Port struct {
 	cfg      Config
-	file     *os.File
-	raw      syscall.RawConn
-	drain    func(fd uintptr) bool // p.readFrames, made once: a method value allocates
-	ready    func(fd uintptr) bool // p.isReady, likewise
 	offload  Offload
 	segments sync.Pool // of *packet.Packet, each with room for a datagram
 	stats    counters
 
-	// Of the goroutine in Read, for readFrames, or in Wait, for isReady.
-	batch []*packet.Packet
-	n     int
-	err   error
-	asked bool
-
 	mu     sync.RWMutex
-	fd     int  // guarded by mu
-	closed bool // guarded by mu
+	fd     int                   // guarded by mu
+	file   *os.File              // guarded by mu; the descriptor as the runtime's poller knows it, nil until somebody waits there
+	closed bool                  // guarded by mu
+	raw    syscall.RawConn       // guarded by mu; of file
+	ready  func(fd uintptr) bool // guarded by mu; p.isReady, made once: a method value allocates
+	asked  bool                  // of the goroutine in Wait
+
+	// Of the thread of a Poller.
+	sleep uint // its last one before the port was read last
+	run   int  // how many frames to read at once
 }
 
 // Open makes the TAP in the network namespace of the calling thread, or takes up the one a closed port left there. The
@@ -79,14 +77,7 @@ func Open(cfg Config) (*Port, error) {
 		_ = unix.Close(fd)
 		return nil, err
 	}
-	// Only an attached descriptor can be polled, hence not before.
-	p := &Port{cfg: cfg, fd: fd, file: os.NewFile(uintptr(fd), cfg.Name), offload: offload}
-	p.drain, p.ready = p.readFrames, p.isReady
-	if p.raw, err = p.file.SyscallConn(); err != nil {
-		_ = p.file.Close()
-		return nil, fmt.Errorf("tap %s: %w", cfg.Name, err)
-	}
-	return p, nil
+	return &Port{cfg: cfg, fd: fd, offload: offload}, nil
 }
 
 func prepare(fd int, cfg Config) (Offload, error) {
@@ -112,14 +103,36 @@ func (p *Port) Offload() Offload { return p.offload }
 // Wait returns when there is something to Read, or may be, so that its caller needs memory for datagrams only then. Like Read it is
 // for one goroutine, and returns net.ErrClosed after Close.
 func (p *Port) Wait() error {
-	p.asked = false
-	if err := p.raw.Read(p.ready); err != nil {
-		return p.failed(err)
+	raw, err := p.waitable()
+	if err != nil {
+		return err
 	}
-	return nil
+	p.asked = false
+	err = raw.Read(p.ready)
+	switch {
+	case err == nil:
+		return nil
+	case p.isClosed(): // for which the runtime has an error of its own that is not exported
+		return net.ErrClosed
+	}
+	return fmt.Errorf("tap %s: %w", p.cfg.Name, err)
 }
 
-// isReady tells whether there is a frame now. The runtime calls it a second time only when the poller has seen one.
+// waitable has the runtime's poller know the descriptor. Frames of one that it does not know wake nobody but who waits for them.
+func (p *Port) waitable() (raw syscall.RawConn, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, net.ErrClosed
+	}
+	if p.file == nil {
+		p.file, p.ready = os.NewFile(uintptr(p.fd), p.cfg.Name), p.isReady
+		p.raw, err = p.file.SyscallConn()
+	}
+	return p.raw, err
+}
+
+// isReady tells whether there is a frame now. The runtime calls it a second time only when its poller has seen one.
 func (p *Port) isReady(fd uintptr) bool {
 	if p.asked {
 		return true
@@ -145,51 +158,57 @@ func (p *Port) Read(batch []*packet.Packet) (int, error) {
 
 // TryRead is Read but does not wait: it returns 0 if there is nothing.
 func (p *Port) TryRead(batch []*packet.Packet) (int, error) {
-	p.batch, p.n, p.err = batch, 0, nil
-	err := p.raw.Read(p.drain)
-	p.batch = nil
-	switch {
-	case err != nil:
-		return 0, p.failed(err)
-	case p.n > 0: // an error after these comes again
-		p.stats.received.Add(uint64(p.n))
-		return p.n, nil
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if p.closed {
+		return 0, net.ErrClosed
 	}
-	return 0, p.err
-}
-
-// failed is what the poller's error means: that the port is closed, for which it has an error of its own that is not exported.
-func (p *Port) failed(err error) error {
-	if p.isClosed() {
-		return net.ErrClosed
-	}
-	return fmt.Errorf("tap %s: %w", p.cfg.Name, err)
-}
-
-// readFrames fills the batch with what is there now. It never has the poller wait.
-func (p *Port) readFrames(fd uintptr) bool {
-	for p.n < len(p.batch) {
-		buf := p.batch[p.n].Buffer(vnetLen + headerLen)
-		n, errno := rawIO(unix.SYS_READ, fd, buf)
-		switch {
-		case errno == unix.EAGAIN:
-			return true
-		case errno == unix.EINTR:
-		case errno != 0:
-			p.err = fmt.Errorf("tap %s: reading: %w", p.cfg.Name, errno)
-			return true
-		case n == len(buf) || n < vnetLen:
-			p.stats.malformed.Add(1)
-		case p.accept(fd, buf[:n]):
-			pkt := p.batch[p.n]
-			if pkt.SetLen(n - vnetLen - headerLen); describe(buf, pkt) {
-				p.n++
-			} else {
-				p.stats.malformed.Add(1)
-			}
+	n, more := 0, true
+	for more && n < len(batch) {
+		var got bool
+		var err error
+		got, more, err = p.readFrame(batch[n])
+		if err != nil && n == 0 { // an error after some comes again
+			return 0, err
+		}
+		if got {
+			n++
 		}
 	}
-	return true
+	p.stats.received.Add(uint64(n))
+	return n, nil
+}
+
+// readFrame reads a frame into pkt if there is one, which more tells, and whether it was a datagram to hand up.
+func (p *Port) readFrame(pkt *packet.Packet) (got, more bool, err error) {
+	buf := pkt.Buffer(vnetLen + headerLen)
+	n, errno := rawIO(unix.SYS_READ, uintptr(p.fd), buf)
+	return p.received(pkt, n, errno)
+}
+
+// received takes what a system call said of reading into pkt. The results are those of readFrame.
+func (p *Port) received(pkt *packet.Packet, n int, errno unix.Errno) (got, more bool, err error) {
+	switch {
+	case errno == unix.EAGAIN:
+		return false, false, nil
+	case errno == unix.EINTR:
+		return false, true, nil
+	case errno != 0:
+		return false, false, fmt.Errorf("tap %s: reading: %w", p.cfg.Name, errno)
+	}
+	buf := pkt.Buffer(vnetLen + headerLen)
+	if n == len(buf) || n < vnetLen {
+		p.stats.malformed.Add(1)
+		return false, true, nil
+	}
+	if !p.accept(uintptr(p.fd), buf[:n]) {
+		return false, true, nil
+	}
+	if pkt.SetLen(n - vnetLen - headerLen); !describe(buf, pkt) {
+		p.stats.malformed.Add(1)
+		return false, true, nil
+	}
+	return true, true, nil
 }
 
 // accept reports whether a frame, behind its virtio header, is a datagram to hand up. All else it deals with, and counts.
@@ -261,35 +280,49 @@ func (p *Port) Write(batch []*packet.Packet) (int, error) {
 			sent++
 		}
 	}
-	p.stats.sent.Add(uint64(sent))
-	if dropped := len(batch) - sent; dropped > 0 {
-		p.stats.writeDropped.Add(uint64(dropped))
-	}
+	p.wrote(sent, len(batch))
 	return sent, nil
+}
+
+// wrote counts how many packets of a batch the device took.
+func (p *Port) wrote(sent, of int) {
+	p.stats.sent.Add(uint64(sent))
+	if of > sent {
+		p.stats.writeDropped.Add(uint64(of - sent))
+	}
 }
 
 // writeFrame reports whether the device took the packet. It does not if it is down (EIO) or out of memory.
 func (p *Port) writeFrame(pkt *packet.Packet) bool {
-	src, etherType, ok := source(pkt.Bytes())
-	if !ok {
+	mac, etherType, ok := p.sender(pkt)
+	switch {
+	case !ok:
 		return false
-	}
-	mac, ok := p.cfg.Neighbour(src)
-	if !ok {
-		mac = p.cfg.Router
-	}
-	if p.offload.takes(pkt) {
-		return p.send(pkt, mac, etherType)
+	case p.offload.takes(pkt):
+		return write(uintptr(p.fd), p.frame(pkt, mac, etherType))
 	}
 	return p.writeWire(pkt, mac, etherType)
 }
 
-// send reports whether the device took the packet, as it is, from the sender at mac.
-func (p *Port) send(pkt *packet.Packet, mac [6]byte, etherType uint16) bool {
+// sender returns whom the guest takes for a packet's sender; ok is false if it is not IP.
+func (p *Port) sender(pkt *packet.Packet) (mac [6]byte, etherType uint16, ok bool) {
+	src, etherType, ok := source(pkt.Bytes())
+	if !ok {
+		return mac, 0, false
+	}
+	mac, neighbour := p.cfg.Neighbour(src)
+	if !neighbour {
+		mac = p.cfg.Router
+	}
+	return mac, etherType, true
+}
+
+// frame puts headers before a packet that the device takes as it is.
+func (p *Port) frame(pkt *packet.Packet, mac [6]byte, etherType uint16) []byte {
 	b := pkt.Frame(vnetLen + headerLen)
 	putVnetHeader(b, pkt)
 	putHeader(b[vnetLen:], p.cfg.MAC, mac, etherType)
-	return write(uintptr(p.fd), b)
+	return b
 }
 
 // Close implements port.Port. The device stays in its namespace, without a carrier.
@@ -300,7 +333,10 @@ func (p *Port) Close() error {
 		return nil
 	}
 	p.closed = true
-	return p.file.Close()
+	if p.file != nil {
+		return p.file.Close()
+	}
+	return unix.Close(p.fd)
 }
 
 func (p *Port) isClosed() bool {

@@ -1,0 +1,311 @@
+package tap
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"vpcsim/dataplane/packet"
+	"vpcsim/dataplane/port"
+)
+
+// Polling configures a Poller.
+type Polling struct {
+	Spin   Spin
+	Now    func() int64 // monotonic nanoseconds
+	NoRing bool         // one system call for each packet, though the machine has io_uring
+}
+
+// Poller implements port.Poller for TAPs. It waits with epoll, which wakes the thread once for all ports, and is asked without waiting
+// first: as long as there is work, no thread sleeps and the scheduler of the language hears of nothing. The first frame that a port has
+// after a sleep is read with a plain system call, for often there is no other; then more and more at once, with io_uring by one call
+// for all. Big frames are read and written one by one: a call costs them little, and the memory of one packet stays in the caches.
+type Poller struct {
+	now    func() int64
+	spin   spinner
+	ring   *ring // nil without io_uring
+	epoll  int
+	wake   int // an event descriptor, among those that epoll waits for
+	closed atomic.Bool
+
+	// Of the thread.
+	events [64]unix.EpollEvent
+	begun  bool
+	sleeps uint // how often there was nothing to do, and one: 0 is what a port says that was never read
+}
+
+// A port's first frame is read alone: often there is no other. Then as many at once as it takes to empty a busy one with few calls.
+const (
+	firstRun = 4
+	bigFrame = 8 << 10 // from here on a frame is read and written alone, into memory that the last one has warmed
+)
+
+// wakeNumber is no port's.
+const wakeNumber = -1
+
+// NewPoller returns a poller. It uses io_uring where it can be had, which Batched tells, and TryRing tells why not.
+func NewPoller(c Polling) (*Poller, error) {
+	p := &Poller{now: c.Now, spin: newSpinner(c.Spin), sleeps: 1}
+	var err error
+	if p.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		return nil, fmt.Errorf("tap: making an epoll descriptor: %w", err)
+	}
+	if p.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+		_ = unix.Close(p.epoll)
+		return nil, fmt.Errorf("tap: making an event descriptor: %w", err)
+	}
+	if err := p.watch(p.wake, wakeNumber); err != nil {
+		return nil, errors.Join(err, p.free())
+	}
+	if !c.NoRing {
+		p.ring, _ = newRing()
+	}
+	return p, nil
+}
+
+// Batched tells whether the poller has io_uring.
+func (p *Poller) Batched() bool { return p.ring != nil }
+
+func (p *Poller) watch(fd int, number int32) error {
+	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: number}
+	if err := unix.EpollCtl(p.epoll, unix.EPOLL_CTL_ADD, fd, &event); err != nil {
+		return fmt.Errorf("tap: waiting for a descriptor: %w", err)
+	}
+	return nil
+}
+
+// Add implements port.Poller.
+func (p *Poller) Add(to port.Port, number int32) bool {
+	t, ok := to.(*Port)
+	if !ok {
+		return false
+	}
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return !t.closed && p.watch(t.fd, number) == nil
+}
+
+// Remove implements port.Poller.
+func (p *Poller) Remove(from port.Port) {
+	t := from.(*Port)
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if !t.closed {
+		_ = unix.EpollCtl(p.epoll, unix.EPOLL_CTL_DEL, t.fd, nil) // it may have been removed before
+	}
+}
+
+// Wait implements port.Poller.
+func (p *Poller) Wait(ready []int32) (int, error) {
+	p.begin()
+	for {
+		n := p.look(ready)
+		if n == 0 {
+			p.sleeps++
+			n = p.await(ready)
+		}
+		if p.closed.Load() {
+			return 0, errors.Join(net.ErrClosed, p.free())
+		}
+		if n > 0 {
+			return n, nil
+		}
+	}
+}
+
+// begin makes the calling thread the poller's.
+func (p *Poller) begin() {
+	if p.begun {
+		return
+	}
+	p.begun = true
+	if p.ring != nil && p.ring.enable() != nil {
+		_ = p.ring.close()
+		p.ring = nil
+	}
+}
+
+// look returns what is ready now.
+func (p *Poller) look(ready []int32) int {
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epoll), uintptr(unsafe.Pointer(&p.events)),
+		uintptr(min(len(ready), len(p.events))), 0, 0, 0)
+	if errno != 0 {
+		return 0
+	}
+	return p.numbers(ready, int(n))
+}
+
+// await returns what is ready after a while: it looks again and again, as long as that seems to pay, and then sleeps.
+func (p *Poller) await(ready []int32) int {
+	if limit := p.spin.limit(); limit > 0 {
+		for begun, last := p.now(), int64(0); ; {
+			_, _, _ = unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0) // whom our packets have woken may be waiting for this processor
+			n := p.look(ready)
+			now := p.now() - begun
+			if n > 0 {
+				p.spin.paid()
+				return n
+			}
+			if now > limit || !p.spin.goOn(now-last) {
+				p.spin.failed()
+				break
+			}
+			last = now
+		}
+	}
+	n, err := unix.EpollWait(p.epoll, p.events[:min(len(ready), len(p.events))], -1)
+	if err != nil {
+		return 0
+	}
+	return p.numbers(ready, n)
+}
+
+// numbers takes the numbers of ports from events.
+func (p *Poller) numbers(ready []int32, events int) (n int) {
+	for _, e := range p.events[:events] {
+		if e.Fd != wakeNumber {
+			ready[n] = e.Fd
+			n++
+		}
+	}
+	return n
+}
+
+// Read implements port.Poller.
+func (p *Poller) Read(from port.Port, batch []*packet.Packet) (n int, more bool, err error) {
+	p.begin()
+	t := from.(*Port)
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if t.closed {
+		return 0, false, net.ErrClosed
+	}
+	if t.sleep != p.sleeps {
+		t.sleep, t.run = p.sleeps, 1
+	}
+	batch = batch[:min(t.run, len(batch), ringSize)]
+	switch alone := len(batch) == 1; {
+	case alone:
+		t.run = firstRun
+		n, more, err = t.readSingly(batch)
+		more = more && t.run == 1 // of small ones Wait tells at the price of the call that would find none
+	case p.ring == nil:
+		t.run = min(2*t.run, ringSize)
+		n, more, err = t.readSingly(batch)
+	default:
+		t.run = min(2*t.run, ringSize)
+		n, more, err = p.readRun(t, batch)
+	}
+	t.stats.received.Add(uint64(n))
+	return n, more, err
+}
+
+// readSingly reads until a frame is big, one system call each.
+func (t *Port) readSingly(batch []*packet.Packet) (n int, more bool, err error) {
+	for more = true; more && n < len(batch); {
+		var got bool
+		if got, more, err = t.readFrame(batch[n]); err != nil && n > 0 {
+			return n, true, nil // it comes again
+		}
+		if !got {
+			continue
+		}
+		if n++; batch[n-1].Len() > bigFrame {
+			t.run = 1
+			return n, more, nil
+		}
+	}
+	return n, more, err
+}
+
+// readRun reads with one system call.
+func (p *Poller) readRun(t *Port, batch []*packet.Packet) (n int, more bool, err error) {
+	for i, pkt := range batch {
+		p.ring.push(opRead, t.fd, pkt.Buffer(vnetLen+headerLen), i)
+	}
+	p.ring.submit()
+	for i := range batch {
+		size, errno := p.ring.result(i)
+		got, another, fault := t.received(batch[i], size, errno)
+		if fault != nil {
+			err = fault
+		}
+		if more = another; !got {
+			continue
+		}
+		if batch[i].Len() > bigFrame {
+			t.run = 1
+		}
+		batch[n], batch[i] = batch[i], batch[n]
+		n++
+	}
+	if n > 0 && err != nil {
+		return n, true, nil // it comes again
+	}
+	return n, more, err
+}
+
+// Write implements port.Poller.
+func (p *Poller) Write(to port.Port, batch []*packet.Packet) (int, error) {
+	p.begin()
+	t, ok := to.(*Port)
+	if !ok || p.ring == nil || len(batch) == 1 || len(batch) > ringSize || batch[0].Len() > bigFrame {
+		return to.Write(batch)
+	}
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if t.closed {
+		return 0, net.ErrClosed
+	}
+	sent, pushed := 0, 0
+	for _, pkt := range batch {
+		mac, etherType, ok := t.sender(pkt)
+		switch {
+		case !ok:
+		case t.offload.takes(pkt):
+			p.ring.push(opWrite, t.fd, t.frame(pkt, mac, etherType), pushed)
+			pushed++
+		default: // in several writes, after those before
+			sent += p.write(pushed)
+			pushed = 0
+			if t.writeWire(pkt, mac, etherType) {
+				sent++
+			}
+		}
+	}
+	sent += p.write(pushed)
+	t.wrote(sent, len(batch))
+	return sent, nil
+}
+
+// write does the writes that were pushed and returns how many the device took.
+func (p *Poller) write(pushed int) (taken int) {
+	p.ring.submit()
+	for i := range pushed {
+		if _, errno := p.ring.result(i); errno == 0 {
+			taken++
+		}
+	}
+	return taken
+}
+
+// Close implements port.Poller.
+func (p *Poller) Close() error {
+	p.closed.Store(true)
+	one := [8]byte{7: 1} // in either byte order it is not 0
+	_, err := unix.Write(p.wake, one[:])
+	return err
+}
+
+// free frees what the poller has of the kernel.
+func (p *Poller) free() error {
+	err := errors.Join(unix.Close(p.epoll), unix.Close(p.wake))
+	if p.ring != nil {
+		err = errors.Join(err, p.ring.close())
+	}
+	return err
+}

@@ -1,0 +1,173 @@
+package tap_test
+
+import (
+	"encoding/binary"
+	"errors"
+	"net"
+	"net/netip"
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"vpcsim/dataplane/packet"
+	"vpcsim/dataplane/port"
+	"vpcsim/dataplane/port/tap"
+	"vpcsim/internal/monotonic"
+	"vpcsim/internal/nstest"
+)
+
+var _ port.Poller = (*tap.Poller)(nil)
+
+// pollers are the ways to do a thread's work. The test's own thread does it.
+func pollers(t *testing.T, test func(*testing.T, *tap.Poller)) {
+	nstest.RequireTAP(t)
+	for name, without := range map[string]bool{"with io_uring": false, "with a system call for each": true} {
+		t.Run(name, func(t *testing.T) {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			p, err := tap.NewPoller(tap.Polling{Now: monotonic.Now, NoRing: without})
+			require.NoError(t, err)
+			if !without && !p.Batched() {
+				t.Skip("no io_uring:", tap.TryRing())
+			}
+			defer func() {
+				require.NoError(t, p.Close())
+				_, err := p.Wait(make([]int32, 1))
+				require.ErrorIs(t, err, net.ErrClosed)
+			}()
+			test(t, p)
+		})
+	}
+}
+
+func TestPollerReadsInOrderWhatThePortsHave(t *testing.T) {
+	pollers(t, func(t *testing.T, p *tap.Poller) {
+		nsA, a := open(t, addrA, macA)
+		nsB, b := open(t, addrB, macB)
+		ports := []*tap.Port{a, b}
+		require.True(t, p.Add(a, 0))
+		require.True(t, p.Add(b, 1))
+		sendA, sendB := rawSocket(t, nsA), rawSocket(t, nsB)
+		const each = 200
+		for n := range each {
+			frame := binary.BigEndian.AppendUint32(ethernet(macA, 0x0800), uint32(n))
+			require.NoError(t, sendA(frame))
+			copy(frame[6:], macB[:])
+			require.NoError(t, sendB(frame))
+		}
+		var next [2]uint32
+		pkts, ready := batch(32), make([]int32, 4)
+		for next[0] < each || next[1] < each {
+			n, err := p.Wait(ready)
+			require.NoError(t, err)
+			for _, number := range ready[:n] {
+				for more := true; more; {
+					n, more, err = p.Read(ports[number], pkts)
+					require.NoError(t, err)
+					for _, pkt := range pkts[:n] {
+						require.Equal(t, next[number], binary.BigEndian.Uint32(pkt.Bytes()))
+						next[number]++
+					}
+				}
+			}
+		}
+		require.EqualValues(t, each, a.Stats().Received)
+	})
+}
+
+func TestPollerWritesInOrder(t *testing.T) {
+	pollers(t, func(t *testing.T, p *tap.Poller) {
+		_, a := open(t, addrA, macA)
+		nsB, b := open(t, addrB, macB)
+		var in net.PacketConn
+		require.NoError(t, nsB.Do(func() (err error) { in, err = net.ListenPacket("udp4", "10.0.1.6:9"); return err }))
+		defer in.Close()
+		got := make([]byte, 64)
+		pkts := batch(40)
+		for round := range 5 {
+			for i, pkt := range pkts {
+				packet.BuildUDP(pkt, netip.AddrPortFrom(addrA, 9), netip.AddrPortFrom(addrB, 9), []byte{byte(round), byte(i)})
+			}
+			n, err := p.Write(b, pkts)
+			require.NoError(t, err)
+			require.Equal(t, len(pkts), n)
+			for i := range pkts {
+				n, _, err := in.ReadFrom(got)
+				require.NoError(t, err)
+				require.Equal(t, []byte{byte(round), byte(i)}, got[:n])
+			}
+		}
+		require.EqualValues(t, 200, b.Stats().Sent)
+		require.NoError(t, a.Close())
+		if n, err := p.Write(a, pkts); n != 0 || !errors.Is(err, net.ErrClosed) {
+			t.Errorf("to a closed port: %d, %v", n, err)
+		}
+	})
+}
+
+func TestPollerKnowsItsOwnPortsOnlyAndForgetsThem(t *testing.T) {
+	pollers(t, func(t *testing.T, p *tap.Poller) {
+		require.False(t, p.Add(port.NewPipe(1), 0))
+		nsA, a := open(t, addrA, macA)
+		nsB, b := open(t, addrB, macB)
+		require.True(t, p.Add(a, 0))
+		require.True(t, p.Add(b, 1))
+		p.Remove(a)
+		p.Remove(a)
+		require.NoError(t, rawSocket(t, nsA)(append(ethernet(macA, 0x0800), 1)))
+		require.NoError(t, rawSocket(t, nsB)(append(ethernet(macB, 0x0800), 2)))
+		ready := make([]int32, 4)
+		n, err := p.Wait(ready)
+		require.NoError(t, err)
+		require.Equal(t, []int32{1}, ready[:n])
+		require.NoError(t, b.Close())
+		_, _, err = p.Read(b, batch(1))
+		require.ErrorIs(t, err, net.ErrClosed)
+		require.False(t, p.Add(b, 1), "a closed port")
+	})
+}
+
+func TestPollerDoesNotAllocate(t *testing.T) {
+	pollers(t, func(t *testing.T, p *tap.Poller) {
+		ns, a := open(t, addrA, macA)
+		require.True(t, p.Add(a, 0))
+		send := rawSocket(t, ns)
+		frame := append(append(ethernet(macA, 0x0800), 0x45), make([]byte, 99)...)
+		pkts, ready := batch(32), make([]int32, 1)
+		got := testing.AllocsPerRun(200, func() {
+			for range 20 {
+				_ = send(frame)
+			}
+			for read := 0; read < 20; {
+				_, err := p.Wait(ready)
+				for more := true; more && err == nil; {
+					n := 0
+					n, more, err = p.Read(a, pkts)
+					read += n
+					if _, err := p.Write(a, pkts[:n]); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+		if got != 0 {
+			t.Errorf("%v allocations, want 0", got)
+		}
+	})
+}
+
+func TestParseSpin(t *testing.T) {
+	for text, want := range map[string]tap.Spin{"auto": tap.SpinAuto, "off": tap.SpinOff, "1": 1, "10000": 10000} {
+		got, err := tap.ParseSpin(text)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+	for _, text := range []string{"", "0", "-1", "10001", "50us"} {
+		_, err := tap.ParseSpin(text)
+		require.ErrorContains(t, err, "must be auto, off, or 1 to 10000 microseconds")
+	}
+}
