@@ -69,8 +69,7 @@ func (r *Router) LastDrops(filter Filter, n int) (last []Observation) {
 // unfit notes that a packet could not even set out.
 func (w *Worker) unfit(p *packet.Packet, reason drop.Reason) drop.Reason {
 	w.source, w.entered = netip.AddrPortFrom(p.Src, p.SrcPort), netip.AddrPortFrom(p.Dst, p.DstPort)
-	w.fatal = made(StageInterface, w.in.id, p, reason)
-	return reason
+	return w.step(StageInterface, w.in.id, nil, p, reason)
 }
 
 // dropped tells that a packet was dropped by the decision in w.fatal. A fragment that has to wait was not.
@@ -84,7 +83,8 @@ func (w *Worker) dropped(p *packet.Packet) {
 // were then.
 func (w *Worker) lost(to *Interface, p *packet.Packet, reason drop.Reason) {
 	o := w.observation(p)
-	o.end = made(StageInterface, to.ID, p, reason)
+	w.step(StageInterface, to.ID, nil, p, reason)
+	o.end = w.fatal
 	decoded := w.film.decoded
 	if w.film.followers == 0 { // else the packet is the one under way
 		o.Src, o.Dst, w.film.decoded = o.end.src, o.end.dst, false

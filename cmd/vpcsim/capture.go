@@ -27,6 +27,7 @@ type capturer struct {
 	name, path   string
 	size         string
 	keep, enough int
+	out          *os.File // the one file, if it is one
 }
 
 func (a *app) capture() *cobra.Command {
@@ -62,9 +63,19 @@ func (c *capturer) run(cmd *cobra.Command, args []string) error {
 	c.q.Words = strings.Fields(strings.Join(args, " "))
 	ctx, cancel := c.within(cmd.Context(), 0)
 	defer cancel()
-	err = client.Capture(ctx, c.q, files, func() { c.say("capturing; end it with Ctrl-C") })
+	begun := false
+	err = client.Capture(ctx, c.q, files, func() {
+		begun = true
+		if c.out != nil {
+			_ = c.out.Truncate(0) // a device or pipe has nothing to cut off
+		}
+		c.say("capturing; end it with Ctrl-C")
+	})
 	if closed := files.Close(); err == nil && files.Written > 0 {
 		err = closed
+	}
+	if !begun { // the file is as it was
+		return err
 	}
 	c.say("%s captured", plural(files.Written, "packet"))
 	if files.Missing > 0 {
@@ -96,11 +107,11 @@ func (c *capturer) files() (*capture.Files, error) {
 		return f, nil
 	}
 	if size == 0 { // a wrong path is told at once
-		out, err := os.Create(c.path)
+		c.out, err = os.OpenFile(c.path, os.O_WRONLY|os.O_CREATE, 0o666)
 		if err != nil {
 			return nil, fileError(err)
 		}
-		f.Out = out
+		f.Out = c.out
 	}
 	return f, nil
 }

@@ -18,9 +18,9 @@ import (
 )
 
 const flowLogsHelp = `Keeps a VPC flow log of a running lab and prints its records as AWS writes them: of the first aggregation interval, or with -f until Ctrl-C.
-What the last interval has by then is printed, too.
+What the last interval has by then is printed, too.`
 
-  vpcsim flowlogs -f --interval 10s
+const flowLogsExamples = `  vpcsim flowlogs -f --interval 10s
   vpcsim flowlogs -f --format full --traffic-type REJECT --resource web
   vpcsim flowlogs -f --format '${version} ${interface-id} ${pkt-srcaddr} ${pkt-dstaddr} ${action} ${traffic-path}'
   vpcsim flowlogs -f -w logs/                     files in folders and with names as AWS has them in S3
@@ -40,7 +40,7 @@ type flowLogger struct {
 func (a *app) flowLogs() *cobra.Command {
 	f := flowLogger{app: a}
 	cmd := &cobra.Command{
-		Use: "flowlogs", Short: "VPC flow logs of a running lab, as AWS writes them", Long: flowLogsHelp, Args: cobra.NoArgs,
+		Use: "flowlogs", Short: "VPC flow logs of a running lab, as AWS writes them", Long: flowLogsHelp, Example: flowLogsExamples, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context()) },
 	}
 	labFlag(cmd, &f.name)

@@ -16,11 +16,11 @@ func groupTable(w io.Writer, d *control.Description) {
 	with := slices.ContainsFunc(d.SecurityGroups, func(g control.SecurityGroupView) bool {
 		return slices.ContainsFunc(slices.Concat(g.Permissions, g.Egress), func(p control.PermissionView) bool { return p.CountView != nil })
 	})
-	row(w, append([]string{"SECURITY GROUP", "ID", "DIRECTION", "PROTOCOL", "PORTS", "PEER"}, countedHead(with)...)...)
+	row(w, append([]string{"SECURITY GROUP", "ID", "DIRECTION", "RULE", "PROTOCOL", "PORTS", "PEER"}, countedHead(with)...)...)
 	for _, g := range d.SecurityGroups {
 		name := inVPC(d, g.VpcID, g.GroupName)
 		permission := func(direction string, p control.PermissionView) {
-			cells := []string{name, g.GroupID, direction, protocolText(p.IPProtocol), portsOf(p), peerOf(d, p)}
+			cells := []string{name, g.GroupID, direction, p.RuleID, protocolText(p.IPProtocol), portsOf(p), peerOf(d, p)}
 			row(w, append(cells, counted(with, p.CountView)...)...)
 		}
 		for _, p := range g.Permissions {
@@ -30,7 +30,7 @@ func groupTable(w io.Writer, d *control.Description) {
 			permission("egress", p)
 		}
 		if len(g.Permissions)+len(g.Egress) == 0 {
-			row(w, append([]string{name, g.GroupID, "", "", "", ""}, counted(with, nil)...)...)
+			row(w, append([]string{name, g.GroupID, "", "", "", "", ""}, counted(with, nil)...)...)
 		}
 	}
 }

@@ -89,7 +89,7 @@ func probeFlags(cmd *cobra.Command, q *probe.Query, protocol *string) {
 	f.Uint16Var(&q.SourcePort, "source-port", 0, "source port (default 49152)")
 	f.IntVar(&q.Size, "size", 0, "bytes of the datagram, which is not to be fragmented (default the smallest)")
 	f.Uint8Var(&q.TTL, "ttl", 0, "time to live (default 64)")
-	f.StringVar((*string)(&q.Connection), "ct", "", "new or established: which packet of the connection, see above")
+	f.StringVar((*string)(&q.Connection), "ct", "", "the packet: new, first of a connection where nothing is open, or established, in the middle of one")
 }
 
 // tracer finds who answers: the file or lab that was named, else the only lab that runs, else the only file of the folder.

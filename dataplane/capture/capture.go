@@ -161,6 +161,19 @@ func (r *Recorder) Dropped() uint64 {
 	return r.dropped
 }
 
+// Overrun is how many of those the queue had no room for: the file is, or was, too slow for them. What a failed write lost is not among them.
+func (r *Recorder) Overrun() (sum uint64) {
+	if r == nil {
+		return 0
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, n := range r.missing {
+		sum += n
+	}
+	return sum
+}
+
 // Flush writes what has been recorded until now. It returns the first error of any write.
 func (r *Recorder) Flush() error {
 	if r == nil {

@@ -119,6 +119,7 @@ func TestPacketsTheFileIsTooSlowForAreCountedAndReported(t *testing.T) {
 	if fit := uint64(maxQueue / 60_100); dropped < sent-fit-1 || dropped > sent-fit+1 {
 		t.Errorf("%d of %d dropped", dropped, sent)
 	}
+	require.Equal(t, dropped, r.Overrun())
 	close(f.gate)
 	err := r.Close()
 	if want := fmt.Sprintf("%d packets are missing", dropped); err == nil || !strings.Contains(err.Error(), want) {
@@ -142,7 +143,7 @@ func TestAFailedWriteIsReportedOnClose(t *testing.T) {
 		t.Errorf("Flush: got %v", err)
 	}
 	err := r.Close()
-	if !errors.Is(err, full) || !strings.Contains(err.Error(), "1 packets are missing") || r.Dropped() != 1 {
+	if !errors.Is(err, full) || !strings.Contains(err.Error(), "1 packets are missing") || r.Dropped() != 1 || r.Overrun() != 0 {
 		t.Errorf("Close: got %v", err)
 	}
 }

@@ -3,7 +3,9 @@ package control
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 
 	"vpcsim/dataplane"
 	"vpcsim/dataplane/capture"
@@ -50,8 +52,42 @@ func (l *Lab) record(r *capture.Recorder) error {
 		return nil
 	}
 	r.OnFail(func(err error) { l.captureStopped(err.Error()) })
+	l.recordings.add(r)
 	_, err := l.router.Capture(dataplane.Capturing{Points: everywhere, Recorder: r, Describe: l.placeName, Explain: l.comment})
 	return err
+}
+
+// recordings are the captures of a lab, for what is missing from all that there ever were.
+type recordings struct {
+	mu    sync.Mutex
+	open  []*capture.Recorder // guarded by mu
+	ended uint64              // guarded by mu: what is missing from those that have ended
+}
+
+// add counts what is missing from a capture, until end and from then on.
+func (r *recordings) add(one *capture.Recorder) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.open = append(r.open, one)
+}
+
+// end is for a recorder whose file nobody waits for any more, before it is closed.
+func (r *recordings) end(one *capture.Recorder) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.open = slices.DeleteFunc(r.open, func(open *capture.Recorder) bool { return open == one })
+	r.ended += one.Overrun()
+}
+
+// dropped is how many packets are missing.
+func (r *recordings) dropped() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	sum := r.ended
+	for _, one := range r.open {
+		sum += one.Overrun()
+	}
+	return sum
 }
 
 // captureStopped tells that a capture could not go on.

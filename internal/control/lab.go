@@ -79,6 +79,8 @@ type Lab struct {
 	orphans orphans
 	scarce  scarcities
 
+	recordings recordings
+
 	mu         sync.Mutex
 	spec       *topology.Spec                         // guarded by mu
 	network    *topology.Network                      // guarded by mu

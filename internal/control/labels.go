@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"fmt"
 
 	"vpcsim/topology"
@@ -39,6 +40,9 @@ func labels(n *topology.Network, nodes []plan) map[string]string {
 func labelVPC(all map[string]string, v *topology.VPC) {
 	for _, g := range v.NATGateways {
 		all[g.ID], all[g.InterfaceID] = g.Name, g.Name
+	}
+	for _, i := range v.NetworkInterfaces {
+		all[i.ID] = cmp.Or(all[i.ID], i.Name)
 	}
 	for _, e := range v.Endpoints {
 		all[e.ID] = e.Name

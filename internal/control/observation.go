@@ -81,17 +81,30 @@ func (l *Lab) explain(o *dataplane.Observation) string {
 	if end.Drop == drop.None {
 		return fmt.Sprintf("forwarded to %s, which sees %s", l.called(o.To), endOf(o, end.Src))
 	}
-	by := l.called(end.Where)
-	if rule := ruleOf(end); rule != "" {
-		by = fmt.Sprintf("%s (%s)", end.Where, rule)
+	thing, _, _ := strings.Cut(end.Where, "#") // an entry's ACL
+	by := end.Where
+	if what := joined(l.label(thing), ruleOf(end)); what != "" {
+		by = fmt.Sprintf("%s (%s)", by, what)
 	}
-	return fmt.Sprintf("dropped by %s: %s", by, end.Drop)
+	verb := "dropped"
+	if end.Drop == drop.Held { // it may still go on
+		verb = "held"
+	}
+	return fmt.Sprintf("%s by %s: %s", verb, by, end.Drop)
 }
 
 // comment is what a capture says of a dropped packet.
 func (l *Lab) comment(o *dataplane.Observation) string {
 	reason := o.Drop()
 	return fmt.Sprintf("%s: %s; %s", reason, strings.TrimSuffix(l.explain(o), ": "+reason.String()), reason.Sentence())
+}
+
+// joined is what a thing is called, and the rule of it that decided, as far as there are both.
+func joined(name, rule string) string {
+	if name == "" || rule == "" {
+		return name + rule
+	}
+	return name + ": " + rule
 }
 
 // called is a thing's id, with its name if it has one.

@@ -14,55 +14,8 @@ import (
 
 	"vpcsim/dataplane/drop"
 	"vpcsim/dataplane/packet"
-	"vpcsim/internal/probe"
 	"vpcsim/topology"
 )
-
-// witness is a place that tells of a dropped packet. All that the row's packet was dropped for has to be there when tells is called, but
-// perhaps not yet.
-type witness struct {
-	name  string
-	tells func(t *testing.T, l *Lab, reason drop.Reason, row provocation, before testimony)
-}
-
-// testimony is what the witnesses knew before the packet was sent.
-type testimony struct {
-	drops [drop.Count]uint64
-}
-
-// witnesses are all that have to agree on why a packet was dropped.
-var witnesses = []witness{
-	{"counter", counterTells},
-	{"trace", traceTells},
-}
-
-func counterTells(t *testing.T, l *Lab, reason drop.Reason, _ provocation, before testimony) {
-	counted := func() bool { return l.Router().Counters().Drops[reason] > before.drops[reason] }
-	for deadline := time.Now().Add(10 * time.Second); !counted() && time.Now().Before(deadline); {
-		time.Sleep(time.Millisecond)
-	}
-	require.True(t, counted(), "drops since then: %v", since(before.drops, l.Router().Counters().Drops))
-}
-
-// since lists what was dropped between two readings.
-func since(before, after [drop.Count]uint64) (all []string) {
-	for reason := range after {
-		if n := after[reason] - before[reason]; n > 0 {
-			all = append(all, fmt.Sprintf("%d %s", n, drop.Reason(reason)))
-		}
-	}
-	return all
-}
-
-func traceTells(t *testing.T, l *Lab, reason drop.Reason, row provocation, _ testimony) {
-	if row.untraced != "" {
-		require.Empty(t, row.trace.From, "either a trace or why there is none")
-		return
-	}
-	a, err := l.tracer().Trace(row.trace)
-	require.NoError(t, err)
-	require.Equal(t, [...]string{probe.Dropped, reason.String()}, [...]string{a.Verdict, a.Reason}, "steps %+v", a.Steps)
-}
 
 // TestReasons provokes every reason for which a packet can be dropped, with a packet from a kernel, and asks all who have to tell of it.
 func TestReasons(t *testing.T) {
@@ -82,14 +35,17 @@ func TestReasons(t *testing.T) {
 			if row.lab != nil {
 				l = startMinefield(t, row.options)
 			}
-			before := testimony{drops: l.Router().Counters().Drops}
+			scene := watch(t, l, reason, row)
 			if row.lab != nil {
-				row.trace = row.lab(t, l)
+				if asked := row.lab(t, l); asked.From != "" {
+					scene.row.trace = asked
+				}
 			} else {
 				l.raw(t, row.on, row.send())
 			}
+			scene.end(t)
 			for _, w := range witnesses {
-				t.Run(w.name, func(t *testing.T) { w.tells(t, l, reason, row, before) })
+				t.Run(w.name, func(t *testing.T) { scene.ask(t, w) })
 			}
 		})
 	}

@@ -36,7 +36,7 @@ func permissions(rules []*topology.Rule) []PermissionView {
 	all := []PermissionView{}
 	for _, r := range rules {
 		p := PermissionView{
-			rule: r.ID, IPProtocol: packet.ProtocolName(r.Protocol), IPRanges: []RangeView{}, IPv6Ranges: []RangeIPv6View{}, PrefixListIDs: []PrefixListRef{}, Groups: []GroupMemberView{},
+			RuleID: r.ID, IPProtocol: packet.ProtocolName(r.Protocol), IPRanges: []RangeView{}, IPv6Ranges: []RangeIPv6View{}, PrefixListIDs: []PrefixListRef{}, Groups: []GroupMemberView{},
 		}
 		switch r.Protocol {
 		case packet.TCP, packet.UDP:

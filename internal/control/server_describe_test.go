@@ -45,7 +45,7 @@ func TestShapes(t *testing.T) {
 		{TransitTableView{}, "TransitGatewayRouteTableId Name Routes"},
 		{TransitRouteView{}, "DestinationCidrBlock TransitGatewayAttachmentId Type State"},
 		{SecurityGroupView{}, "GroupId GroupName VpcId IpPermissions IpPermissionsEgress"},
-		{PermissionView{}, "IpProtocol FromPort ToPort IpRanges Ipv6Ranges PrefixListIds UserIdGroupPairs Packets Bytes"},
+		{PermissionView{}, "SecurityGroupRuleId IpProtocol FromPort ToPort IpRanges Ipv6Ranges PrefixListIds UserIdGroupPairs Packets Bytes"},
 		{NetworkACLView{}, "NetworkAclId Name VpcId IsDefault Entries Associations"},
 		{ACLEntryView{}, "RuleNumber Protocol RuleAction Egress CidrBlock Ipv6CidrBlock PortRange IcmpTypeCode Packets Bytes"},
 		{InstanceView{}, "InstanceId Name VpcId NetworkInterfaces"},

@@ -190,7 +190,8 @@ type SecurityGroupView struct {
 // PermissionView is what a rule allows. FromPort and ToPort are ports, or ICMP type and code with -1 for all; without either,
 // all is allowed. One of the lists has one item.
 type PermissionView struct {
-	IPProtocol    string            `json:"IpProtocol"` // tcp, udp, icmp, icmpv6, a number, or -1 for all
+	RuleID        string            `json:"SecurityGroupRuleId"` // which AWS has elsewhere, and traces go by
+	IPProtocol    string            `json:"IpProtocol"`          // tcp, udp, icmp, icmpv6, a number, or -1 for all
 	FromPort      *int              `json:"FromPort,omitempty"`
 	ToPort        *int              `json:"ToPort,omitempty"`
 	IPRanges      []RangeView       `json:"IpRanges"`
@@ -198,8 +199,6 @@ type PermissionView struct {
 	PrefixListIDs []PrefixListRef   `json:"PrefixListIds"`
 	Groups        []GroupMemberView `json:"UserIdGroupPairs"`
 	*CountView                      // of a running lab; nil of a group that nothing is in
-
-	rule string // its id, which AWS has elsewhere
 }
 
 // RangeView is an IPv4 CIDR in a permission.

@@ -56,8 +56,13 @@ func (s *Server) observe(c *session, q PacketFilter, last int, follow bool) erro
 	if err != nil {
 		return err
 	}
-	if last < 0 {
+	switch {
+	case last < 0:
 		return errors.New("last: must not be negative")
+	case last > 0 && !follow && filter.Verdict == dataplane.Forwarded:
+		return errors.New("last: only drops are remembered, and nothing that was forwarded")
+	case last > 0 && !follow && filter.Expression != nil:
+		return errors.New("last: of the last drops no bytes are remembered, which a filter expression asks for; use --src, --dst, --port, --proto")
 	}
 	begin := monotonic.Now()
 	o, err := s.lab.router.Observe(dataplane.Observing{Filter: filter, Sample: q.Sample, Steps: q.Steps})
@@ -124,6 +129,7 @@ func (s *Server) capture(c *session, q CaptureQuery) error {
 		_ = what.Recorder.Close() // of which nothing was sent
 		return err
 	}
+	s.lab.recordings.add(what.Recorder)
 	said := make(chan stopped, 1)
 	go func() {
 		var why stopped
@@ -140,6 +146,7 @@ func (s *Server) capture(c *session, q CaptureQuery) error {
 	case <-s.open.Done():
 	}
 	running.Close()
+	s.lab.recordings.end(what.Recorder)
 	_ = what.Recorder.Close() // what is missing is in the stream, and a client that is gone need not be told
 	return nil
 }

@@ -100,7 +100,7 @@ func (l *Lab) Usage() *Usage {
 	c := l.router.Usage()
 	u := &Usage{
 		Time: time.Now(), Router: counters(&c.Total), Flows: l.router.FlowCount(), Events: l.Events.total(), Uncounted: c.Uncounted,
-		CaptureDropped: l.options.Recorder.Dropped(),
+		CaptureDropped: l.recordings.dropped(),
 		Interfaces:     []InterfaceUsage{}, Gateways: []GatewayUsage{}, NATGateways: []NATUsage{}, Routes: []RouteUsage{},
 		Rules: []RuleUsage{}, Entries: []RuleUsage{}, S3: []S3Usage{},
 	}
@@ -218,10 +218,10 @@ func (d *Description) count(counts map[dataplane.Counted]dataplane.Count) {
 	}
 	for _, g := range d.SecurityGroups {
 		for n := range g.Permissions {
-			g.Permissions[n].CountView = find(dataplane.Counted{Kind: dataplane.CountedRule, ID: compile.RuleID(g.GroupID, g.Permissions[n].rule)})
+			g.Permissions[n].CountView = find(dataplane.Counted{Kind: dataplane.CountedRule, ID: compile.RuleID(g.GroupID, g.Permissions[n].RuleID)})
 		}
 		for n := range g.Egress {
-			g.Egress[n].CountView = find(dataplane.Counted{Kind: dataplane.CountedRule, Egress: true, ID: compile.RuleID(g.GroupID, g.Egress[n].rule)})
+			g.Egress[n].CountView = find(dataplane.Counted{Kind: dataplane.CountedRule, Egress: true, ID: compile.RuleID(g.GroupID, g.Egress[n].RuleID)})
 		}
 	}
 	for _, a := range d.NetworkAcls {

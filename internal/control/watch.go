@@ -98,7 +98,12 @@ func reasonOf(code string) (drop.Reason, error) {
 		}
 		codes = append(codes, r.String())
 	}
-	return drop.None, fmt.Errorf("%q is no reason to drop a packet%s", code, topology.DidYouMean(strings.ToUpper(code), codes))
+	hint := topology.DidYouMean(strings.ToUpper(code), codes)
+	like := slices.DeleteFunc(slices.Clone(codes), func(known string) bool { return !strings.Contains(known, strings.ToUpper(code)) })
+	if hint == "" && len(like) > 0 && code != "" {
+		hint = "; there are " + strings.Join(like, ", ")
+	}
+	return drop.None, fmt.Errorf("%q is no reason to drop a packet%s", code, hint)
 }
 
 func protocolOf(s string) (uint8, error) {

@@ -79,18 +79,12 @@ func TestObserveALab(t *testing.T) {
 	s.lab.knock(t, "peer", "198.51.100.10:10")
 	for n, v := range []*ObservationView{past, next(t, seen)} {
 		eni := s.lab.Network().Instance("app").Interfaces[0]
-		app, groups := eni.ID, "ingress of "
-		for n, g := range eni.SecurityGroups {
-			if n > 0 {
-				groups += ", "
-			}
-			groups += g.ID
-		}
+		app, groups := eni.ID, "ingress of "+eni.SecurityGroups[0].ID+", "+eni.SecurityGroups[1].ID
 		want := ObservationView{
 			Time: v.Time, Monotonic: v.Monotonic, Verdict: "dropped", Reason: "ENI_SG_RULES_MISMATCH", By: app, Stage: "security-group", Rule: groups,
 			InterfaceID: s.lab.Network().InternetHost("peer").ID, Instance: "peer", Protocol: "udp", Source: v.Source,
 			Destination: []string{"198.51.100.10:9", "198.51.100.10:10"}[n], SourceAtEnd: v.Source, DestinationAtEnd: []string{"10.0.1.10:9", "10.0.1.10:10"}[n],
-			Bytes: 33, Packets: 1, Explanation: "dropped by " + app + " (" + groups + "): ENI_SG_RULES_MISMATCH", Steps: v.Steps,
+			Bytes: 33, Packets: 1, Explanation: "dropped by " + app + " (app: " + groups + "): ENI_SG_RULES_MISMATCH", Steps: v.Steps,
 		}
 		require.Equal(t, want, *v)
 		if time.Since(v.Time) > time.Minute || !strings.HasPrefix(v.Source, "203.0.113.10:") {
@@ -152,6 +146,39 @@ func TestASlowReaderIsToldWhatItMissed(t *testing.T) {
 	t.Logf("%d records came, %d were missed by then", told, missed)
 }
 
+// TestWhatIsMissingFromACaptureIsCounted: while its client does not read, and when it has gone.
+func TestWhatIsMissingFromACaptureIsCounted(t *testing.T) {
+	s, c := serve(t)
+	conn, err := c.dial(t.Context(), request{Verb: verbCapture, Capture: &CaptureQuery{}}, nil)
+	require.NoError(t, err)
+	s.lab.watchers(t)
+	require.Zero(t, s.lab.Usage().CaptureDropped)
+	s.lab.inside(t, "app", func() error {
+		out, err := net.Dial("udp4", "203.0.113.10:9")
+		if err != nil {
+			return err
+		}
+		defer out.Close()
+		for deadline := time.Now().Add(time.Minute); s.lab.Usage().CaptureDropped == 0 && time.Now().Before(deadline); {
+			for range 1000 {
+				_, _ = out.Write(make([]byte, 1400)) // a refusal may come in between
+			}
+		}
+		return nil
+	})
+	missing := s.lab.Usage().CaptureDropped
+	require.NotZero(t, missing)
+	conn.close()
+	require.Eventually(t, func() bool { return !s.lab.router.Watched() }, 20*time.Second, time.Millisecond)
+	require.GreaterOrEqual(t, s.lab.Usage().CaptureDropped, missing)
+	require.Eventually(t, func() bool {
+		s.lab.recordings.mu.Lock()
+		defer s.lab.recordings.mu.Unlock()
+		return len(s.lab.recordings.open) == 0
+	}, 20*time.Second, time.Millisecond, "a capture that has ended is kept")
+	require.GreaterOrEqual(t, s.lab.Usage().CaptureDropped, missing, "a counter only grows")
+}
+
 func TestWatchingWhatIsNotThere(t *testing.T) {
 	_, c := serve(t)
 	err := c.Observe(t.Context(), PacketFilter{
@@ -164,6 +191,9 @@ func TestWatchingWhatIsNotThere(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 	require.ErrorContains(t, c.Observe(t.Context(), PacketFilter{}, -1, true, nil), "must not be negative")
+	require.ErrorContains(t, c.Observe(t.Context(), PacketFilter{Verdict: "forwarded"}, 1, false, nil), "only drops are remembered")
+	require.ErrorContains(t, c.Observe(t.Context(), PacketFilter{Expression: "tcp"}, 1, false, nil), "no bytes are remembered")
+	require.ErrorContains(t, c.Observe(t.Context(), PacketFilter{Reasons: []string{"sg"}}, 1, false, nil), "there are ENI_SG_RULES_MISMATCH, SG_HAS_NO_RULES")
 	for words, want := range map[string]string{
 		"neighbor tcp":  `"neighbor" is no place to capture at, and so begins a filter; did you mean neighbour?`,
 		"app tcp port":  "ends too early",

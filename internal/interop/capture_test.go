@@ -79,7 +79,7 @@ func TestWiresharkUnderstandsACapture(t *testing.T) {
 		`(?m)^igw after\|(0x0000000)?2\|198\.51\.100\.5\|203\.0\.113\.10\|$`,
 		`(?m)^peer\|(0x0000000)?1\|198\.51\.100\.5\|203\.0\.113\.10\|$`,
 		`(?m)^nat after\|(0x0000000)?2\|203\.0\.113\.10\|10\.0\.1\.10\|$`,
-		`(?m)^peer\|(0x0000000)?2\|203\.0\.113\.10\|198\.51\.100\.12\|ENI_SG_RULES_MISMATCH: dropped by eni-[0-9a-f]+ \(ingress of sg-[0-9a-f]+\); no rule of`,
+		`(?m)^peer\|(0x0000000)?2\|203\.0\.113\.10\|198\.51\.100\.12\|ENI_SG_RULES_MISMATCH: dropped by eni-[0-9a-f]+ \(bastion: ingress of sg-[0-9a-f]+\); no rule of`,
 	)
 	expert := wireshark(t, "tshark", slices.Concat(everyChecksum, []string{"-r", path, "-q", "-z", "expert"})...)
 	hides(t, expert, `(?i)malformed`, `(?i)checksum`, `(?m)^Errors`)
