@@ -91,11 +91,11 @@ func TestLiveKeepsRightWhenItMoves(t *testing.T) {
 	}
 	rng := rand.New(rand.NewPCG(1, 22))
 	moves, root := 0, live.root.Load()
-	rounds := 60
+	most := 600
 	if testing.Short() {
-		rounds = 20
+		most = 20
 	}
-	for range rounds {
+	for round := 0; round < most && (moves < 2 || round < 20); round++ {
 		var add gold
 		var remove []netip.Prefix
 		for range 20_000 {
@@ -117,7 +117,7 @@ func TestLiveKeepsRightWhenItMoves(t *testing.T) {
 		}
 	}
 	if moves == 0 && !testing.Short() {
-		t.Error("the table never moved: more rounds are needed for the test to mean something")
+		t.Error("the table never moved, for which it has to leave much behind")
 	}
 	var left gold
 	for p, v := range model {

@@ -234,7 +234,7 @@ func pull(args []string) (f found, err error) {
 	}
 	ready()
 	bytes := make(chan uint64)
-	for n := range 4 { // of which the last ones may not come
+	for range 4 { // of which the last ones may not come
 		go func() {
 			conn, err := ln.Accept()
 			if err != nil {
@@ -250,7 +250,6 @@ func pull(args []string) (f found, err error) {
 				}
 			}
 		}()
-		_ = n
 	}
 	untilTold()
 	_ = ln.Close()

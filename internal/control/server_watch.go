@@ -130,6 +130,15 @@ func (s *Server) capture(c *session, q CaptureQuery) error {
 		return err
 	}
 	s.lab.recordings.add(what.Recorder)
+	s.untilStopped(c, lost)
+	running.Close()
+	s.lab.recordings.end(what.Recorder)
+	_ = what.Recorder.Close() // what is missing is in the stream, and a client that is gone need not be told
+	return nil
+}
+
+// untilStopped waits until a client has enough of its capture, has told why it can take no more, or is gone, or until the lab ends.
+func (s *Server) untilStopped(c *session, lost <-chan struct{}) {
 	said := make(chan stopped, 1)
 	go func() {
 		var why stopped
@@ -145,10 +154,6 @@ func (s *Server) capture(c *session, q CaptureQuery) error {
 	case <-lost:
 	case <-s.open.Done():
 	}
-	running.Close()
-	s.lab.recordings.end(what.Recorder)
-	_ = what.Recorder.Close() // what is missing is in the stream, and a client that is gone need not be told
-	return nil
 }
 
 // toClient is a client that takes a capture as it comes, once it has been answered. Its end is the session's.

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"path/filepath"
 	"slices"
@@ -37,7 +38,7 @@ func (f *File) Check(src *topology.Source) error {
 	network, err := topology.Resolve(&f.Topology, src.Under("topology"))
 	c := checker{file: f, src: src, network: network}
 	c.add(err)
-	for _, name := range sortedNames(f.Workloads) {
+	for _, name := range slices.Sorted(maps.Keys(f.Workloads)) {
 		c.workload("workloads."+name, f.Workloads[name])
 	}
 	if len(f.Timeline) == 0 {
@@ -50,7 +51,7 @@ func (f *File) Check(src *topology.Source) error {
 	if network != nil && err == nil {
 		c.changes()
 	}
-	for _, name := range sortedNames(f.Workloads) {
+	for _, name := range slices.Sorted(maps.Keys(f.Workloads)) {
 		if !started[name] {
 			c.report("workloads."+name, "is never started by the timeline")
 		}

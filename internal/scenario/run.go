@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"os/exec"
 	"slices"
-	"sort"
 	"sync"
 	"time"
 
@@ -389,13 +388,4 @@ func (r *run) expected(c *connection) *Expect {
 		}
 	}
 	return &e
-}
-
-func sortedNames[V any](m map[string]V) []string {
-	names := make([]string, 0, len(m))
-	for name := range m {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	return names
 }

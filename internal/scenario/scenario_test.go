@@ -3,7 +3,9 @@ package scenario
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -78,7 +80,7 @@ func TestReportShape(t *testing.T) {
 	require.Len(t, got["events"], 2, "the creation and the one cut")
 }
 
-func keys(m map[string]any) []string { return sortedNames(m) }
+func keys(m map[string]any) []string { return slices.Sorted(maps.Keys(m)) }
 
 // TestExpectationsCanFail: a scenario whose expectations are wrong must say so.
 func TestExpectationsCanFail(t *testing.T) {

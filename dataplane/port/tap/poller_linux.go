@@ -205,17 +205,17 @@ func (p *Poller) Read(from port.Port, batch []*packet.Packet) (n int, more bool,
 }
 
 // readSingly reads until a frame is big, one system call each.
-func (t *Port) readSingly(batch []*packet.Packet) (n int, more bool, err error) {
+func (p *Port) readSingly(batch []*packet.Packet) (n int, more bool, err error) {
 	for more = true; more && n < len(batch); {
 		var got bool
-		if got, more, err = t.readFrame(batch[n]); err != nil && n > 0 {
+		if got, more, err = p.readFrame(batch[n]); err != nil && n > 0 {
 			return n, true, nil // it comes again
 		}
 		if !got {
 			continue
 		}
 		if n++; batch[n-1].Len() > bigFrame {
-			t.run = 1
+			p.run = 1
 			return n, more, nil
 		}
 	}
