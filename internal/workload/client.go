@@ -181,6 +181,7 @@ func (c *client) http(method, byteRange string, drain func(io.Reader) error) err
 	if err := out.Flush(); err != nil {
 		return err
 	}
+	c.wire.held = !c.wire.sends // an answer that refuses is no progress, and who waits for some must not take it for such
 	resp, err := http.ReadResponse(c.in, req)
 	if err != nil {
 		return err
@@ -189,6 +190,7 @@ func (c *client) http(method, byteRange string, drain func(io.Reader) error) err
 	if resp.StatusCode/100 != 2 {
 		return refusal(req, resp)
 	}
+	c.wire.accepted()
 	if resp.ContentLength < 0 {
 		return fmt.Errorf("%s %s: the answer has no Content-Length", method, c.spec.URL)
 	}

@@ -34,6 +34,7 @@ type wire struct {
 	bytes, lastOK, firstWrite, lastWrite int64
 	lastProgress                         int64
 	stalled                              bool
+	held                                 bool      // whether what comes is progress is yet to be seen
 	writeErr                             error     // of the last Write
 	finishBy                             time.Time // set when the stop is first seen
 }
@@ -115,7 +116,22 @@ func (w *wire) moved(n int, counts bool) {
 		w.stalled = false
 		w.out.report(w.event(Resumed))
 	}
-	if counts && monotonic.Now()-w.lastProgress >= int64(progressEvery) {
+	if counts {
+		w.progress()
+	}
+}
+
+// accepted says that what came, and what comes, is progress.
+func (w *wire) accepted() {
+	if w.held {
+		w.held = false
+		w.progress()
+	}
+}
+
+// progress tells of progress if it is time to, and nothing holds it.
+func (w *wire) progress() {
+	if !w.held && monotonic.Now()-w.lastProgress >= int64(progressEvery) {
 		w.lastProgress = w.out.report(w.event(Progress))
 	}
 }
