@@ -115,10 +115,8 @@ func (s *Server) capture(c *session, q CaptureQuery) error {
 	if err != nil {
 		return err
 	}
-	out := &toClient{session: c, begun: make(chan struct{})}
+	out := &toClient{session: c, begun: make(chan struct{}), lost: make(chan struct{})}
 	what.Recorder = capture.NewRecorder(out, monotonic.Now(), q.SnapLen)
-	lost := make(chan struct{})
-	what.Recorder.OnFail(func(error) { close(lost) })
 	running, err := s.lab.router.Capture(what)
 	if err == nil {
 		err = c.send(struct{}{})
@@ -130,7 +128,7 @@ func (s *Server) capture(c *session, q CaptureQuery) error {
 		return err
 	}
 	s.lab.recordings.add(what.Recorder)
-	s.untilStopped(c, lost)
+	s.untilStopped(c, out.lost)
 	running.Close()
 	s.lab.recordings.end(what.Recorder)
 	_ = what.Recorder.Close() // what is missing is in the stream, and a client that is gone need not be told
@@ -161,13 +159,19 @@ type toClient struct {
 	*session
 	begun   chan struct{} // closed when it has been answered
 	refused error         // why it gets nothing; set before begun is closed
+	lost    chan struct{} // closed when a write fails, after which the recorder writes no more
 }
 
+// Write waits until the client has been answered. The recorder's lock is held meanwhile, so who is to answer must not ask for it.
 func (t *toClient) Write(b []byte) (int, error) {
 	if <-t.begun; t.refused != nil {
 		return 0, t.refused
 	}
-	return t.conn.Write(b)
+	n, err := t.conn.Write(b)
+	if err != nil {
+		close(t.lost)
+	}
+	return n, err
 }
 
 func (t *toClient) Close() error { return nil }
