@@ -137,42 +137,6 @@ func (s *Spec) SetRouteState(vpc, table, destination, state string) error {
 	})
 }
 
-// SetPrefixList replaces the contents of a prefix list: a customer's, or an AWS-managed one by its id, name or service.
-func (s *Spec) SetPrefixList(name string, entries []string) error {
-	key, ok := s.prefixListKey(s.Region, name)
-	if !ok {
-		names := slices.Concat(sortedKeys(s.PrefixLists), managedNames(s.Region))
-		return fmt.Errorf("no prefix list %s%s", shown(name), DidYouMean(name, names))
-	}
-	if s.PrefixLists == nil {
-		s.PrefixLists = map[string]PrefixListSpec{}
-	}
-	list := s.PrefixLists[key]
-	list.Entries = slices.Clone(entries)
-	s.PrefixLists[key] = list
-	return nil
-}
-
-// prefixListKey returns the key under which the Spec holds, or is to hold, the contents of the list that somebody in a region
-// calls by a name.
-func (s *Spec) prefixListKey(region, name string) (string, bool) {
-	wanted, isManaged := managed(region, name)
-	for _, key := range sortedKeys(s.PrefixLists) {
-		other, known := s.managed(key)
-		place, _, aws := serviceRegion(key)
-		here := !aws || place == region || place == "global" // an id of AWS's may be another list's elsewhere
-		switch {
-		case isManaged && known && wanted == other, key == name, key == serviceName(region, name),
-			here && prefixListIdentity(key, s.PrefixLists[key]).id() == name:
-			return key, true
-		}
-	}
-	if isManaged {
-		return wanted.name(), true
-	}
-	return "", false
-}
-
 // editRoute changes the routes of a table around the one with a destination.
 func (s *Spec) editRoute(vpc, table, destination string, change func(all []RouteSpec, i int) []RouteSpec) error {
 	vpc, table, err := s.find(tableKind, vpc, table)

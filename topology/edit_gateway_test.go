@@ -176,7 +176,7 @@ prefix_lists: {office: {id: pl-00000000000000001, entries: [192.0.2.0/24]}}
 	for _, r := range s.VPCs["main"].RouteTables["a"].Routes {
 		require.Equal(t, "blackhole", r.State, r.Target)
 	}
-	require.NoError(t, s.SetPrefixList("pl-00000000000000001", []string{"198.51.100.0/24"}))
+	require.NoError(t, s.ModifyPrefixList("pl-00000000000000001", topology.PrefixListEdit{Entries: []string{"198.51.100.0/24"}}))
 	require.Equal(t, []string{"198.51.100.0/24"}, s.PrefixLists["office"].Entries)
 	_, err = topology.Resolve(s, nil)
 	require.NoError(t, err)

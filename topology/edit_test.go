@@ -121,20 +121,6 @@ func TestEdits(t *testing.T) {
 			"no route table publik in any VPC; did you mean public?", nil, nil},
 		{"make a route a black hole", func(s spec) error { return s.SetRouteState("", "public", "0.0.0.0/0", "blackhole") },
 			"", func(s spec) any { return s.VPCs["a"].RouteTables["public"].Routes[0].State }, "blackhole"},
-		{"change a customer's prefix list", func(s spec) error { return s.SetPrefixList("office", []string{"192.0.2.0/24"}) },
-			"", func(s spec) any { return s.PrefixLists["office"].Entries }, []string{"192.0.2.0/24"}},
-		{"change a customer's prefix list by id", func(s spec) error { return s.SetPrefixList(network.PrefixList("office").ID, nil) },
-			"", func(s spec) any { return s.PrefixLists["office"].Entries }, []string(nil)},
-		{"change AWS's prefix list", func(s spec) error { return s.SetPrefixList("s3", []string{"54.231.0.0/17"}) },
-			"", func(s spec) any { return s.PrefixLists["com.amazonaws.us-east-1.s3"].Entries }, []string{"54.231.0.0/17"}},
-		{"change AWS's prefix list twice, by two names", func(s spec) error {
-			if err := s.SetPrefixList("pl-63a5400a", []string{"54.231.0.0/17"}); err != nil {
-				return err
-			}
-			return s.SetPrefixList("s3", []string{})
-		}, "", func(s spec) any { return s.PrefixLists["com.amazonaws.us-east-1.s3"].Entries }, []string{}},
-		{"change no prefix list", func(s spec) error { return s.SetPrefixList("offices", nil) },
-			"no prefix list offices; did you mean office?", nil, nil},
 	} {
 		t.Run(row.name, func(t *testing.T) { row.run(t, twoVPCs) })
 	}
@@ -173,9 +159,9 @@ prefix_lists:
   com.amazonaws.eu-west-2.s3: {id: pl-00000001, entries: [3.5.244.0/22]}
 `))
 	require.NoError(t, err)
-	require.NoError(t, s.SetPrefixList("pl-00000001", []string{"52.95.142.0/23"}))
+	require.NoError(t, s.ModifyPrefixList("pl-00000001", topology.PrefixListEdit{Entries: []string{"52.95.142.0/23"}}))
 	require.Equal(t, []string{"52.95.142.0/23"}, s.PrefixLists["com.amazonaws.eu-west-2.s3"].Entries)
-	require.NoError(t, s.SetPrefixList("s3", []string{"52.95.144.0/24"}))
+	require.NoError(t, s.ModifyPrefixList("s3", topology.PrefixListEdit{Entries: []string{"52.95.144.0/24"}}))
 	require.Equal(t, []string{"52.95.144.0/24"}, s.PrefixLists["com.amazonaws.eu-west-2.s3"].Entries)
 	require.NoError(t, s.DeleteRoute("near", "t", "s3"))
 	require.NoError(t, s.DeleteRoute("far", "t", "pl-00000001"))

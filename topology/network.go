@@ -165,7 +165,9 @@ type PrefixList struct {
 	ID         string // pl-…
 	Region     string // of an AWS-managed one; empty if it is in all regions, and for a customer's
 	AWSManaged bool
-	Weight     int // what it counts against the route quota
+	Weight     int // what it counts against the route quota: a customer's its maximum size
+	Version    int // of a customer's, from 1; AWS shows none of its own lists
+	State      PrefixListState
 	Entries    []netip.Prefix
 }
 

@@ -72,7 +72,9 @@ func ManagedPrefixLists(region string, p Preset) []PrefixList {
 	for _, m := range managedLists {
 		if entries, ok := m.entries[p]; ok && m.region == region {
 			// S3 and DynamoDB weigh 1 each (aws-semantics 2.1).
-			all = append(all, PrefixList{Name: m.name(), ID: m.id, Region: region, AWSManaged: true, Weight: 1, Entries: prefixes(entries)})
+			all = append(all, PrefixList{
+				Name: m.name(), ID: m.id, Region: region, AWSManaged: true, Weight: 1, State: PrefixListCreated, Entries: prefixes(entries),
+			})
 		}
 	}
 	return all

@@ -29,8 +29,7 @@ func (r *resolver) numbers() bool {
 	}
 	customers := 0
 	for _, name := range sortedKeys(r.spec.PrefixLists) {
-		_, known := r.spec.managed(name)
-		if _, _, aws := serviceRegion(name); !known && !aws {
+		if !r.spec.isAWSManaged(name) {
 			customers++
 		}
 		r.quota(join(join("prefix_lists", name), "entries"), len(r.spec.PrefixLists[name].Entries),

@@ -77,7 +77,7 @@ func (r *resolver) managedByFile(path, name string, spec PrefixListSpec) {
 			cmp.Or(region, "all regions"), r.didYouMean(name, managedNames(r.net.Region)))
 		return
 	}
-	list := &PrefixList{Name: name, ID: spec.ID, Region: region, AWSManaged: true, Weight: cmp.Or(managedWeights[service], 1)}
+	list := &PrefixList{Name: name, ID: spec.ID, Region: region, AWSManaged: true, Weight: cmp.Or(managedWeights[service], 1), State: PrefixListCreated}
 	if !isID("pl", spec.ID) {
 		r.errorf(join(path, "id"), "%s is not an id such as pl-63a5400a", shown(spec.ID))
 	}
@@ -92,6 +92,9 @@ func (r *resolver) managedByFile(path, name string, spec PrefixListSpec) {
 func (r *resolver) managedEntries(path, service string, spec PrefixListSpec) []netip.Prefix {
 	if spec.MaxEntries != 0 {
 		r.errorf(join(path, "max_entries"), "an AWS-managed list has no maximum size; remove it")
+	}
+	if spec.Version != 0 {
+		r.errorf(join(path, "version"), "an AWS-managed list has no version; remove it")
 	}
 	all := r.entries(path, spec.Entries)
 	for k, p := range all {
@@ -110,17 +113,20 @@ func (r *resolver) customerPrefixList(path, name string, spec PrefixListSpec) {
 	default:
 		r.name(path, name)
 	}
-	size := len(spec.Entries)
-	limit := cmp.Or(spec.MaxEntries, max(size, 1))
+	size, limit := len(spec.Entries), spec.maxEntries()
 	switch at := join(path, "max_entries"); {
 	case limit < 1 || limit > r.limits.PrefixListEntries:
 		r.errorf(at, "%d; from 1 to %d", limit, r.limits.PrefixListEntries)
 	case size > limit:
 		r.errorf(at, "%d, but the list has %d entries", limit, size)
 	}
+	if spec.Version < 0 {
+		r.errorf(join(path, "version"), "%d; versions count from 1", spec.Version)
+	}
 	// A customer's list counts by its maximum size (aws-semantics 1.6).
 	r.net.PrefixLists = append(r.net.PrefixLists, &PrefixList{
-		Name: name, ID: r.identify(path, "id", prefixListIdentity(name, spec)), Weight: limit, Entries: r.entries(path, spec.Entries),
+		Name: name, ID: r.identify(path, "id", prefixListIdentity(name, spec)), Weight: limit,
+		Version: spec.version(), State: cmp.Or(spec.Past.State, PrefixListCreated), Entries: r.entries(path, spec.Entries),
 	})
 }
 

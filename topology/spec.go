@@ -116,11 +116,14 @@ type NetworkInterfaceSpec struct {
 	Description   string `yaml:"description" doc:"for people"`
 }
 
-// PrefixListSpec is the contents of a prefix list.
+// PrefixListSpec is the contents of a prefix list. A file has the latest version of them only.
 type PrefixListSpec struct {
 	ID         string   `yaml:"id" doc:"AWS id, pl-…; if left out, the name if it has that form, else one made from it"`
-	Entries    []string `yaml:"entries" doc:"IPv4 CIDRs"`
+	Entries    []string `yaml:"entries" doc:"CIDRs, all of one IP version"`
 	MaxEntries int      `yaml:"max_entries" doc:"maximum size, which is what counts against the route quota (default: the number of entries)"`
+	Version    int      `yaml:"version" doc:"which version of the list the entries are (default 1); each change of them makes the next one"`
+
+	Past PrefixListPast `yaml:"-"`
 }
 
 // InternetSpec is what the internet consists of.

@@ -19,10 +19,15 @@ type changer struct {
 	dryRun   bool
 }
 
-// flags adds the flags of a change.
+// flags adds the flags of a change in a VPC.
 func (c *changer) flags(cmd *cobra.Command) {
-	labFlag(cmd, &c.lab)
+	c.labFlags(cmd)
 	cmd.Flags().StringVar(&c.vpc, "vpc", "", "the VPC, if there are several")
+}
+
+// labFlags adds the flags of a change.
+func (c *changer) labFlags(cmd *cobra.Command) {
+	labFlag(cmd, &c.lab)
 	cmd.Flags().BoolVar(&c.dryRun, "dry-run", false, "only check that the change could be made, and what it would cut")
 }
 

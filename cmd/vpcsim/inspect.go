@@ -17,7 +17,7 @@ const askLimit = 30 * time.Second
 
 // inspectable is what can be inspected; live what only a running lab has.
 var (
-	inspectable = append([]string{"vpcs", "routes", "sg", "acl", "nat", "endpoints", "peerings", "tgws"}, live...)
+	inspectable = append([]string{"vpcs", "routes", "sg", "acl", "nat", "endpoints", "peerings", "tgws", "prefix-lists"}, live...)
 	live        = []string{"flows", "drops", "interfaces", "counters"}
 )
 
@@ -146,6 +146,10 @@ var views = map[string]view{
 			return map[string]any{"TransitGateways": d.TransitGateways}
 		},
 		[]func(io.Writer, *control.Description){attachmentTable, transitTable},
+	},
+	"prefix-lists": {
+		func(d *control.Description) map[string]any { return map[string]any{"PrefixLists": d.PrefixLists} },
+		[]func(io.Writer, *control.Description){prefixListTable, prefixListEntryTable},
 	},
 }
 

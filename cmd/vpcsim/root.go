@@ -41,7 +41,8 @@ Account     import aws DIR -o FILE a topology from a real account; import terraf
 Standing    up [FILE] | down       start and end a lab
 labs        exec INSTANCE -- CMD   run a command in an instance; shell INSTANCE for a shell
             inspect [WHAT]         the state now: vpcs routes sg acl nat endpoints flows …
-            endpoint, route        change gateway endpoints and routes, and see what it cuts
+            endpoint, route,       change gateway endpoints, routes and prefix lists, and see
+            prefix-list            what it cuts
             events [--follow]      changes, and the flows they cut, as JSON lines
             top [--once]           busiest flows and interfaces, drops, NAT ports, live
 Evidence    observe [-f --last N]  packets, what became of each, and by which rule
@@ -128,7 +129,7 @@ func (a *app) root() *cobra.Command {
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "more progress on standard error")
 	flags.DurationVar(&a.timeout, "timeout", 0, "give up after this long, for example 30s")
 	root.AddCommand(a.demo(), a.run(), a.validate(), a.trace(), a.probe(), a.plan(), a.schema(), a.up(), a.down(), a.exec(), a.shell(), a.inspect(), a.graph(),
-		a.endpoint(), a.route(), a.events(), a.observe(), a.capture(), a.flowLogs(), a.top(), a.imports(), a.collect(), a.bench(), a.doctor(), a.version(),
+		a.endpoint(), a.route(), a.prefixList(), a.events(), a.observe(), a.capture(), a.flowLogs(), a.top(), a.imports(), a.collect(), a.bench(), a.doctor(), a.version(),
 		a.workload(), a.prober(), a.load())
 	return root
 }

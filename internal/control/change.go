@@ -12,7 +12,8 @@ type Change struct {
 	ReplaceRoute   *RouteChange    `yaml:"replace_route" json:"ReplaceRoute,omitempty" doc:"give an existing route another target"`
 	DeleteRoute    *RouteChange    `yaml:"delete_route" json:"DeleteRoute,omitempty" doc:"remove a route"`
 	BlackholeRoute *RouteChange    `yaml:"blackhole_route" json:"BlackholeRoute,omitempty" doc:"the target of a route becomes unavailable; the route stays and drops"`
-	PrefixList     *PrefixList     `yaml:"modify_prefix_list" json:"ModifyManagedPrefixList,omitempty" doc:"replace the entries of a prefix list, AWS-managed ones included (AWS does)"`
+	PrefixList     *PrefixList     `yaml:"modify_prefix_list" json:"ModifyManagedPrefixList,omitempty" doc:"change the entries of a prefix list, AWS-managed ones included (AWS does), or its maximum size"`
+	RestoreList    *RestoreList    `yaml:"restore_prefix_list" json:"RestoreManagedPrefixListVersion,omitempty" doc:"give a prefix list the entries of an earlier version again, as a new version"`
 
 	PutBucketPolicy    *PutBucketPolicy    `yaml:"put_bucket_policy" json:"PutBucketPolicy,omitempty" doc:"give a bucket of the topology another policy"`
 	DeleteBucketPolicy *DeleteBucketPolicy `yaml:"delete_bucket_policy" json:"DeleteBucketPolicy,omitempty" doc:"take a bucket's policy away"`
@@ -63,10 +64,17 @@ type RouteChange struct {
 	Target      string `yaml:"target" json:"Target,omitempty" doc:"name of the target (create and replace)"`
 }
 
-// PrefixList replaces the contents of a prefix list.
+// PrefixList changes a prefix list.
 type PrefixList struct {
-	Name    string   `yaml:"name" json:"PrefixList" doc:"id or name of the prefix list"`
-	Entries []string `yaml:"entries" json:"Entries" doc:"IPv4 CIDRs"`
+	Name                    string `yaml:"name" json:"PrefixList" doc:"id or name of the prefix list"`
+	topology.PrefixListEdit `yaml:",inline"`
+}
+
+// RestoreList restores a version of a customer's prefix list.
+type RestoreList struct {
+	Name            string `yaml:"name" json:"PrefixList" doc:"id or name of the prefix list"`
+	PreviousVersion int    `yaml:"previous_version" json:"PreviousVersion" doc:"the version to restore"`
+	CurrentVersion  int    `yaml:"current_version" json:"CurrentVersion,omitempty" doc:"the version that is taken for the current one: if it is not, nothing is changed (default: whichever is current; AWS asks for it)"`
 }
 
 // PutBucketPolicy gives a bucket another policy.

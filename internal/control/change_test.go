@@ -27,7 +27,7 @@ vpcs:
     route_tables:
       public: {routes: [{destination: 0.0.0.0/0, target: igw}]}
       main: {main: true, routes: [{destination: 10.1.0.0/16, target: pcx}]}
-      spare: {routes: [{destination: 0.0.0.0/0, target: igw}]}
+      spare: {routes: [{destination: 0.0.0.0/0, target: igw}, {destination: friends, target: igw}]}
     security_groups:
       echo: {ingress: [{protocol: tcp, ports: 7, peer: 0.0.0.0/0}]}
       closed: {}
@@ -44,6 +44,7 @@ vpcs:
     instances: {far: {subnet: s, address: 10.1.1.10, security_groups: [echo]}}
   third: {cidr: 10.2.0.0/16}
 peerings: {pcx: {requester: main, accepter: peer}}
+prefix_lists: {friends: {entries: [203.0.113.0/24]}}
 internet:
   hosts:
     client: {address: 203.0.113.10}
@@ -93,8 +94,18 @@ var changeRows = []changeRow{
 	},
 	{
 		"a rule that comes back, narrower",
-		Change{SecurityGroupRules: &SecurityGroupRules{VPC: "main", SecurityGroup: "echo", Ingress: []topology.RuleSpec{{Protocol: "tcp", Ports: "7", Peer: "203.0.113.0/24"}}}},
+		Change{SecurityGroupRules: &SecurityGroupRules{VPC: "main", SecurityGroup: "echo", Ingress: []topology.RuleSpec{{Protocol: "tcp", Ports: "7", Peer: "friends"}}}},
 		[][2]string{{"client", webPublic}}, [][2]string{{"web", app}},
+	},
+	{
+		"other entries of the prefix list that the rule names",
+		Change{PrefixList: &PrefixList{Name: "friends", PrefixListEdit: topology.PrefixListEdit{Entries: []string{"192.0.2.0/24"}, CurrentVersion: 1}}},
+		nil, [][2]string{{"client", webPublic}},
+	},
+	{
+		"the list's first version again",
+		Change{RestoreList: &RestoreList{Name: "friends", PreviousVersion: 1, CurrentVersion: 2}},
+		[][2]string{{"client", webPublic}}, nil,
 	},
 	{
 		"another security group for an instance",
@@ -224,6 +235,10 @@ var failures = map[string]struct {
 	"a second peering of the same two VPCs":    {Change{CreatePeering: &CreatePeering{Name: "again", Requester: "main", Accepter: "peer"}}, "again"},
 	"a peering with nobody":                    {Change{CreatePeering: &CreatePeering{Name: "new", Requester: "main", Accepter: "nobody"}}, "nobody"},
 	"the end of an unknown peering connection": {Change{DeletePeering: &DeletePeering{Name: "new"}}, "new"},
+	"a prefix list that outgrows a table":      {Change{PrefixList: &PrefixList{Name: "friends", PrefixListEdit: topology.PrefixListEdit{MaxEntries: 500}}}, "501 routes in a table"},
+	"an outdated version of a prefix list":     {Change{PrefixList: &PrefixList{Name: "friends", PrefixListEdit: topology.PrefixListEdit{Entries: []string{}, CurrentVersion: 2}}}, "at version 1"},
+	"no CIDR for a prefix list":                {Change{PrefixList: &PrefixList{Name: "friends", PrefixListEdit: topology.PrefixListEdit{Entries: []string{"192.0.2.0/33"}}}}, "192.0.2.0/33"},
+	"a version that never was":                 {Change{RestoreList: &RestoreList{Name: "friends", PreviousVersion: 2, CurrentVersion: 1}}, "no version 2"},
 	"a route to what is not there":             {Change{CreateRoute: &RouteChange{VPC: "main", RouteTable: "main", Destination: "0.0.0.0/0", Target: "nat"}}, "nat"},
 }
 

@@ -87,6 +87,11 @@ func (c Client) Routes(ctx context.Context, address string) (*probe.Choices, err
 	return call[probe.Choices](ctx, c, request{Verb: verbRoutes, Address: address})
 }
 
+// Entries asks for the entries of a version of a prefix list.
+func (c Client) Entries(ctx context.Context, q ListQuery) (*PrefixListEntries, error) {
+	return call[PrefixListEntries](ctx, c, request{Verb: verbEntries, List: &q})
+}
+
 // Plan asks what a change would do. limit is how many connections of each fate are listed; 0 is all.
 func (c Client) Plan(ctx context.Context, q Intent, limit int) (*whatif.Plan, error) {
 	return call[whatif.Plan](ctx, c, request{Verb: verbPlan, Plan: &q, Limit: limit})

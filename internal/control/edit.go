@@ -55,7 +55,12 @@ func (c Change) addRouting(add func(string, func(*topology.Spec) error)) {
 		})
 	}
 	if l := c.PrefixList; l != nil {
-		add("ModifyManagedPrefixList", func(s *topology.Spec) error { return s.SetPrefixList(l.Name, l.Entries) })
+		add("ModifyManagedPrefixList", func(s *topology.Spec) error { return s.ModifyPrefixList(l.Name, l.PrefixListEdit) })
+	}
+	if l := c.RestoreList; l != nil {
+		add("RestoreManagedPrefixListVersion", func(s *topology.Spec) error {
+			return s.RestorePrefixList(l.Name, l.PreviousVersion, l.CurrentVersion)
+		})
 	}
 }
 

@@ -259,7 +259,9 @@ func TestPrefixListGrows(t *testing.T) {
 	l := start(t, Options{})
 	_, err := l.Change(createEndpoint)
 	require.NoError(t, err)
-	_, err = l.Change(Change{PrefixList: &PrefixList{Name: "pl-63a5400a", Entries: []string{"52.216.0.0/15", "3.4.0.0/16"}}})
+	_, err = l.Change(Change{PrefixList: &PrefixList{
+		Name: "pl-63a5400a", PrefixListEdit: topology.PrefixListEdit{Entries: []string{"52.216.0.0/15", "3.4.0.0/16"}},
+	}})
 	require.NoError(t, err)
 	for _, from := range []string{"neighbour", "other"} { // through the endpoint, and over the internet
 		if err := ask(l.dial(t, from, "3.4.5.6:80")); err != nil {

@@ -55,6 +55,7 @@ const (
 	verbTrace    = "trace"    // answer a probe: probe.Answer
 	verbAccess   = "access"   // judge a request to S3: AccessAnswer
 	verbRoutes   = "routes"   // which routes lead to an address: probe.Choices
+	verbEntries  = "entries"  // what a version of a prefix list holds: PrefixListEntries
 	verbBatch    = "batch"    // answer many: see Server.batch
 	verbPlan     = "plan"     // foretell a change: whatif.Plan
 	verbEvents   = "events"   // Event, many
@@ -74,6 +75,7 @@ type request struct {
 	Probe   *probe.Query `json:"probe,omitempty"`
 	Access  *AccessQuery `json:"access,omitempty"`
 	Address string       `json:"address,omitempty"` // of routes
+	List    *ListQuery   `json:"list,omitempty"`    // of entries
 	Plan    *Intent      `json:"plan,omitempty"`
 	Limit   int          `json:"limit,omitempty"` // of what plan lists
 	Since   int          `json:"since,omitempty"`
@@ -223,7 +225,7 @@ func (s *Server) answer(c *session, q request) error {
 		return c.send(s.lab.top())
 	case verbChange:
 		return s.change(c, q)
-	case verbTrace, verbPlan, verbAccess, verbRoutes:
+	case verbTrace, verbPlan, verbAccess, verbRoutes, verbEntries:
 		return s.question(c, q)
 	case verbBatch:
 		return s.batch(c)
@@ -263,7 +265,29 @@ func (s *Server) change(c *session, q request) error {
 	return c.send(done)
 }
 
-// question answers what changes nothing: a probe, a request to S3, or a plan.
+// ListQuery asks for the entries of a version of a prefix list.
+type ListQuery struct {
+	PrefixList    string `json:"PrefixList"`              // name or id
+	TargetVersion int    `json:"TargetVersion,omitempty"` // 0 is the current one
+}
+
+// entries answers with the entries of a prefix list.
+func (s *Server) entries(c *session, q *ListQuery) error {
+	if q == nil {
+		return errors.New("entries: of which prefix list?")
+	}
+	cidrs, err := s.lab.Spec().PrefixListEntries(q.PrefixList, q.TargetVersion)
+	if err != nil {
+		return err
+	}
+	all := PrefixListEntries{[]PrefixListEntryView{}}
+	for _, cidr := range cidrs {
+		all.Entries = append(all.Entries, PrefixListEntryView{cidr})
+	}
+	return c.send(all)
+}
+
+// question answers what changes nothing: a probe, a request to S3, the entries of a prefix list, or a plan.
 func (s *Server) question(c *session, q request) error {
 	switch {
 	case q.Verb == verbTrace && q.Probe == nil:
@@ -288,6 +312,8 @@ func (s *Server) question(c *session, q request) error {
 			return err
 		}
 		return c.send(a)
+	case q.Verb == verbEntries:
+		return s.entries(c, q.List)
 	case q.Plan == nil:
 		return errors.New("plan: nothing to plan")
 	}

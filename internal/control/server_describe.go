@@ -24,11 +24,7 @@ func Describe(n *topology.Network) *Description {
 	}
 	d.between(n)
 	for _, l := range n.PrefixLists {
-		owner := "self"
-		if l.AWSManaged {
-			owner = "AWS"
-		}
-		d.PrefixLists = append(d.PrefixLists, PrefixListView{PrefixListID: l.ID, PrefixListName: l.Name, OwnerID: owner, Cidrs: words(l.Entries)})
+		d.PrefixLists = append(d.PrefixLists, describeList(l))
 	}
 	for _, h := range n.InternetHosts {
 		d.InternetHosts = append(d.InternetHosts, InternetHostView{
@@ -135,6 +131,19 @@ func describeRoute(r *topology.Route, origin string) RouteView {
 		view.EgressOnlyGatewayID = r.EgressOnly.ID
 	default:
 		view.GatewayID = r.Target
+	}
+	return view
+}
+
+func describeList(l *topology.PrefixList) PrefixListView {
+	view := PrefixListView{
+		PrefixListID: l.ID, PrefixListName: l.Name, AddressFamily: "IPv4", OwnerID: "AWS", State: string(l.State), Version: l.Version, Cidrs: words(l.Entries),
+	}
+	if l.IPv6() {
+		view.AddressFamily = "IPv6"
+	}
+	if !l.AWSManaged {
+		view.OwnerID, view.MaxEntries = "self", l.Weight
 	}
 	return view
 }

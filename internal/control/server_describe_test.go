@@ -50,7 +50,9 @@ func TestShapes(t *testing.T) {
 		{ACLEntryView{}, "RuleNumber Protocol RuleAction Egress CidrBlock Ipv6CidrBlock PortRange IcmpTypeCode Packets Bytes"},
 		{InstanceView{}, "InstanceId Name VpcId NetworkInterfaces"},
 		{InterfaceView{}, "NetworkInterfaceId Name InterfaceType Description SubnetId PrivateIpAddress SecondaryPrivateIpAddresses Ipv6Addresses PublicIp SecondaryPublicIps MacAddress SourceDestCheck Groups"},
-		{PrefixListView{}, "PrefixListId PrefixListName OwnerId Cidrs"},
+		{PrefixListView{}, "PrefixListId PrefixListName AddressFamily OwnerId State MaxEntries Version Cidrs"},
+		{PrefixListEntries{}, "Entries"},
+		{PrefixListEntryView{}, "Cidr"},
 		{InternetHostView{}, "HostId Name IpAddress Ipv6Address"},
 		{Event{}, "Sequence Time MonotonicNs Event ChangeId Instance NetworkInterfaceId Protocol Local Remote Direction PathBefore PathAfter " +
 			"TargetBefore TargetAfter SourceBefore SourceAfter AfterCommitNs Reason Peer VpcEndpointId Error NatGatewayId ErrorPortAllocation Lost Request"},

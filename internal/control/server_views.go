@@ -294,12 +294,26 @@ type GroupRefView struct {
 	GroupName string `json:"GroupName"`
 }
 
-// PrefixListView is a prefix list.
+// PrefixListView is a prefix list. As at AWS, one of AWS's own has neither a version nor a maximum size.
 type PrefixListView struct {
 	PrefixListID   string   `json:"PrefixListId"`
 	PrefixListName string   `json:"PrefixListName"`
-	OwnerID        string   `json:"OwnerId"` // AWS, or self
-	Cidrs          []string `json:"Cidrs"`
+	AddressFamily  string   `json:"AddressFamily"` // IPv4 or IPv6
+	OwnerID        string   `json:"OwnerId"`       // AWS, or self
+	State          string   `json:"State"`
+	MaxEntries     int      `json:"MaxEntries,omitempty"`
+	Version        int      `json:"Version,omitempty"`
+	Cidrs          []string `json:"Cidrs"` // of the current version
+}
+
+// PrefixListEntries is what a version of a prefix list holds.
+type PrefixListEntries struct {
+	Entries []PrefixListEntryView `json:"Entries"`
+}
+
+// PrefixListEntryView is an entry of a prefix list.
+type PrefixListEntryView struct {
+	Cidr string `json:"Cidr"`
 }
 
 // InternetHostView is a host on the internet.
