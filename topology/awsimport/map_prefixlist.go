@@ -104,8 +104,13 @@ func (m *mapper) writeList(v *vpc, key string, l *PrefixList, ours *topology.Pre
 		if same {
 			return name
 		}
-	} else if l.MaxEntries > len(entries) {
-		spec.MaxEntries = l.MaxEntries
+	} else if !strings.HasPrefix(l.PrefixListName, "com.amazonaws.") { // AWS's own have neither
+		if l.MaxEntries > len(entries) {
+			spec.MaxEntries = l.MaxEntries
+		}
+		if l.Version > 1 {
+			spec.Version = l.Version
+		}
 	}
 	if m.spec.PrefixLists == nil {
 		m.spec.PrefixLists = map[string]topology.PrefixListSpec{}

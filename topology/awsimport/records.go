@@ -150,6 +150,7 @@ type PrefixList struct {
 	PrefixListArn  string   `json:",omitempty" merge:"same"`
 	AddressFamily  string   `json:",omitempty" merge:"same"`
 	MaxEntries     int      `json:",omitempty"`
+	Version        int      `json:",omitempty"`
 	Cidrs          []string `json:",omitempty"`
 	OwnerId        string   `json:",omitempty" merge:"same"`
 	Tags           []Tag    `json:",omitempty" merge:"any"`
