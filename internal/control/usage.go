@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -186,11 +187,24 @@ func (u *Usage) order() {
 		return cmp.Or(cmp.Compare(a.RouteTableID, b.RouteTableID), cmp.Compare(a.Destination, b.Destination))
 	})
 	for _, rules := range [][]RuleUsage{u.Rules, u.Entries} {
-		slices.SortFunc(rules, func(a, b RuleUsage) int {
-			return cmp.Or(cmp.Compare(a.RuleID, b.RuleID), cmp.Compare(pick(a.Egress, 1, 0), pick(b.Egress, 1, 0)))
-		})
+		slices.SortFunc(rules, compareRules)
 	}
 	slices.SortFunc(u.S3, func(a, b S3Usage) int { return cmp.Compare(a.VpcEndpointID, b.VpcEndpointID) })
+}
+
+// compareRules puts the entries of a network ACL in the order of their numbers, its final one last.
+func compareRules(a, b RuleUsage) int {
+	number := func(r RuleUsage) (of string, n int) {
+		of, text, _ := strings.Cut(r.RuleID, "#")
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			n = lastEntry
+		}
+		return of, n
+	}
+	ofA, inA := number(a)
+	ofB, inB := number(b)
+	return cmp.Or(cmp.Compare(ofA, ofB), cmp.Compare(inA, inB), cmp.Compare(a.RuleID, b.RuleID), cmp.Compare(pick(a.Egress, 1, 0), pick(b.Egress, 1, 0)))
 }
 
 // count writes into a description what its routes, rules and entries have counted. What the description has and is in no use has none.

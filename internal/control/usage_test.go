@@ -134,3 +134,22 @@ func TestTopShowsWhatIsBusy(t *testing.T) {
 		return false
 	}, 30*time.Second, 50*time.Millisecond)
 }
+
+func TestEntriesAreInTheOrderOfTheirNumbers(t *testing.T) {
+	var u Usage
+	for _, id := range []string{"acl-b#1", "acl-a#*", "acl-a#100", "acl-a#90", "acl-a#32766", "acl-a#1000"} {
+		u.Entries = append(u.Entries, RuleUsage{RuleID: id, Egress: true}, RuleUsage{RuleID: id})
+	}
+	u.Rules = []RuleUsage{{RuleID: "sg-a/sgr-b"}, {RuleID: "sg-a/sgr-a"}}
+	u.order()
+	var got []string
+	for _, e := range u.Entries {
+		if !e.Egress {
+			got = append(got, e.RuleID)
+			continue
+		}
+		require.Equal(t, got[len(got)-1], e.RuleID, "outbound after inbound")
+	}
+	require.Equal(t, []string{"acl-a#90", "acl-a#100", "acl-a#1000", "acl-a#32766", "acl-a#*", "acl-b#1"}, got)
+	require.Equal(t, []RuleUsage{{RuleID: "sg-a/sgr-a"}, {RuleID: "sg-a/sgr-b"}}, u.Rules)
+}
