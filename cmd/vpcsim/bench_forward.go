@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,15 +10,16 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vpcsim/bench"
 	"vpcsim/bench/forward"
 	"vpcsim/topology/host"
 )
 
 // forwardFlags are what a run is made of that a plan is not.
 type forwardFlags struct {
-	quick     bool
-	csv, plot string // files
-	source    string // the tree that the peers in Go are built from
+	quick bool
+	results
+	source string // the tree that the peers in Go are built from
 }
 
 const forwardHelp = `Measures forwarding between two network namespaces: through a lab, through each peer, and over a cable with nobody in between,
@@ -68,8 +67,7 @@ func (a *app) benchForward() *cobra.Command {
 	flags.BoolVar(&plan.Targets, "targets", false, "judge the targets of docs/performance.md; chooses paths, features, peers and measures")
 	flags.BoolVar(&f.quick, "quick", false, "few and short turns, for a first look")
 	flags.StringVar(&f.source, "source", "", "source tree of vpcsim, for the peers in Go; else the one that this folder lies in")
-	flags.StringVar(&f.csv, "csv", "", "write the results to this file, too, as CSV")
-	flags.StringVar(&f.plot, "plot", "", "draw the results into this file, too, as SVG")
+	f.results.add(cmd)
 	return cmd
 }
 
@@ -106,7 +104,9 @@ func (a *app) measureForward(ctx context.Context, plan forward.Plan, f forwardFl
 		return err
 	}
 	plan.Relay = os.Getenv(relayVariable)
-	return a.reportForward(ctx, plan, f)
+	return measured(ctx, a, f.results, func(ctx context.Context, tell func(bench.Progress)) (*forward.Report, error) {
+		return forward.Run(ctx, plan, tell)
+	}, printForward, func(r *forward.Report) (string, []string) { return "not measured", r.Failed })
 }
 
 // buildRelay builds the peers in Go and says whether it could; else what hinders it is told, and they are missing.
@@ -120,33 +120,4 @@ func (a *app) buildRelay(ctx context.Context, source, program string) bool {
 		a.say("the peers in Go are left out: %v", err)
 	}
 	return err == nil
-}
-
-// reportForward measures, in a confined process, and prints.
-func (a *app) reportForward(ctx context.Context, plan forward.Plan, f forwardFlags) error {
-	outputs, err := createAll(f.csv, f.plot)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := a.within(ctx, 0)
-	defer cancel()
-	bar := &progressBar{app: a}
-	report, err := forward.Run(ctx, plan, bar.tell)
-	bar.end()
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(outputs.write(f.csv, report.CSV), outputs.write(f.plot, report.Plot)); err != nil {
-		return err
-	}
-	if err := a.print(report, func(w io.Writer) { printForward(w, report) }); err != nil {
-		return err
-	}
-	for _, failed := range report.Failed {
-		fmt.Fprintln(a.stderr, "vpcsim: not measured:", failed)
-	}
-	if len(report.Failed) > 0 || report.Missed() {
-		return &exit{code: exitFailed}
-	}
-	return nil
 }

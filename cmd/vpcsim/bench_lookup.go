@@ -2,12 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,8 +13,8 @@ import (
 // lookupFlags are what a run is made of that a plan is not.
 type lookupFlags struct {
 	quick, peers bool
-	csv, plot    string // files
-	source       string // the tree that the peers are built from
+	results
+	source string // the tree that the peers are built from
 }
 
 // lookupHelp is what vpcsim bench lookup --help says first.
@@ -67,8 +63,7 @@ func (a *app) benchLookup() *cobra.Command {
 	flags.BoolVar(&f.quick, "quick", false, "small tables, few keys and short rounds, for a first look")
 	flags.BoolVar(&f.peers, "peers", false, "measure other implementations beside ours")
 	flags.StringVar(&f.source, "source", "", "source tree of vpcsim, for --peers; else the one that this folder lies in")
-	flags.StringVar(&f.csv, "csv", "", "write the results to this file, too, as CSV")
-	flags.StringVar(&f.plot, "plot", "", "draw the results into this file, too, as SVG")
+	f.results.add(cmd)
 	return cmd
 }
 
@@ -94,88 +89,10 @@ func (a *app) measureLookup(ctx context.Context, plan bench.Plan, f lookupFlags)
 	if err := plan.Check(bench.CPUs()); err != nil {
 		return usage("%w", err)
 	}
-	outputs, err := createAll(f.csv, f.plot)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := a.within(ctx, 0)
-	defer cancel()
-	bar := &progressBar{app: a}
-	var report *bench.Report
-	if f.peers {
-		report, err = a.runPeers(ctx, plan, f.source, bar.tell)
-	} else {
-		report, err = bench.Run(ctx, plan, []bench.Maker{bench.Ours()}, bar.tell)
-	}
-	bar.end()
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(outputs.write(f.csv, report.CSV), outputs.write(f.plot, report.Plot)); err != nil {
-		return err
-	}
-	if err := a.print(report, func(w io.Writer) { printLookup(w, report) }); err != nil {
-		return err
-	}
-	for _, wrong := range report.Wrong {
-		fmt.Fprintln(a.stderr, "vpcsim: wrong:", wrong)
-	}
-	if len(report.Wrong) > 0 || report.Missed() {
-		return &exit{code: exitFailed}
-	}
-	return nil
-}
-
-// files are those that results go to. They are created before anything is measured: minutes later is too late to learn that one cannot be.
-type files map[string]*os.File
-
-func createAll(names ...string) (files, error) {
-	all := files{}
-	for _, name := range names {
-		if name == "" {
-			continue
+	return measured(ctx, a, f.results, func(ctx context.Context, tell func(bench.Progress)) (*bench.Report, error) {
+		if f.peers {
+			return a.runPeers(ctx, plan, f.source, tell)
 		}
-		f, err := os.Create(name)
-		if err != nil {
-			return nil, usage("%w", err)
-		}
-		all[name] = f
-	}
-	return all, nil
-}
-
-func (f files) write(name string, content func(io.Writer) error) error {
-	if name == "" {
-		return nil
-	}
-	return errors.Join(content(f[name]), f[name].Close())
-}
-
-// progressBar tells how far a run is: in place on a terminal, elsewhere by a line each second at most.
-type progressBar struct {
-	app   *app
-	said  time.Time
-	drawn bool
-}
-
-func (b *progressBar) tell(p bench.Progress) {
-	if b.app.quiet || time.Since(b.said) < time.Second && !isTerminal(b.app.stderr) {
-		return
-	}
-	b.said = time.Now()
-	if !isTerminal(b.app.stderr) {
-		b.app.say("%3.0f %% %s", 100*p.Part, p.What)
-		return
-	}
-	const wide = 24
-	full := int(wide * p.Part)
-	b.drawn = true
-	fmt.Fprintf(b.app.stderr, "\r\x1b[K[%s%s] %3.0f %%  %.60s", strings.Repeat("#", full), strings.Repeat("-", wide-full), 100*p.Part, p.What)
-}
-
-// end takes the bar away.
-func (b *progressBar) end() {
-	if b.drawn {
-		fmt.Fprint(b.app.stderr, "\r\x1b[K")
-	}
+		return bench.Run(ctx, plan, []bench.Maker{bench.Ours()}, tell)
+	}, printLookup, func(r *bench.Report) (string, []string) { return "wrong", r.Wrong })
 }
