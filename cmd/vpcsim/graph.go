@@ -127,7 +127,7 @@ func (a *app) network(ctx context.Context, topo, lab string) (*topology.Network,
 		network, err := topology.Resolve(spec, src)
 		return network, client.Trace, err
 	}
-	file, err := find(topo)
+	file, err := findInstead(topo)
 	if err != nil {
 		return nil, nil, err
 	}

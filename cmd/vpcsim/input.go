@@ -46,6 +46,18 @@ func find(named string) (string, error) {
 	return "", usage("no file given, and this folder has several: %s", strings.Join(files, ", "))
 }
 
+// findInstead is find for what a running lab could have answered as well.
+func findInstead(named string) (string, error) {
+	file, err := find(named)
+	if err == nil {
+		return file, nil
+	}
+	if labs, _ := running(); len(labs) > 1 {
+		return "", usage("%w; name one with -t FILE, or one of the running labs with -n LAB", err)
+	}
+	return "", usage("%w; name one with -t FILE, or start a lab with: vpcsim up -d FILE", err)
+}
+
 // read reads and checks a file of either kind; the path - means standard input.
 func (a *app) read(path string) (*input, error) {
 	in := &input{name: path}

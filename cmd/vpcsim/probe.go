@@ -91,7 +91,7 @@ func (a *app) runProbe(ctx context.Context, o probeOptions) error {
 		}
 		return a.survey(ctx, client, options)
 	}
-	file, err := find(o.topo)
+	file, err := findInstead(o.topo)
 	if err != nil {
 		return err
 	}

@@ -104,7 +104,7 @@ func (a *app) tracer(topo, name, batch string) (*tracer, error) {
 		}
 		return &tracer{client.Trace, client.TraceBatch, client.Access}, nil
 	}
-	file, err := find(topo)
+	file, err := findInstead(topo)
 	if err != nil {
 		return nil, err
 	}
