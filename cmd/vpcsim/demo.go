@@ -18,7 +18,7 @@ func (a *app) demo() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "demo [NAME]", Short: "the embedded reproduction (default " + defaultDemo + ")", Args: cobra.MaximumNArgs(1), ValidArgs: scenario.Library(),
 		Long: "Builds a VPC, opens real connections, installs the endpoint's route, and tells what dropped, what survived and what\n" +
-			"reconnected. Exit code: 0 if all expectations held, 1 if one did not, 130 after Ctrl-C.",
+			"reconnected. Exit code: 0 if all expectations held, 1 if one did not, 2 if --timeout ended it, 130 after Ctrl-C.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if list {
 				return a.listDemos()

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io"
 	"time"
 
@@ -60,9 +59,6 @@ func (a *app) plan() *cobra.Command {
 				p.limit = defaultLimitJSON
 			}
 			plan, err := p.make(cmd.Context(), cmd.Flags().Changed)
-			if errors.Is(err, context.DeadlineExceeded) { // 1 would mean that a connection drops
-				err = usage("no plan within the time limit: %w", err)
-			}
 			if err != nil {
 				return err
 			}

@@ -22,7 +22,7 @@ import (
 // The exit codes. A command that exec runs ends with its own.
 const (
 	exitFailed      = 1   // an expectation failed, a packet was dropped
-	exitUsage       = 2   // bad usage or bad input
+	exitUsage       = 2   // bad usage or bad input; too little time is bad usage
 	exitMachine     = 3   // this machine can't
 	exitInterrupted = 130 // Ctrl-C, as in a shell
 )
@@ -224,8 +224,6 @@ func codeOf(err error) int {
 		return exitMachine
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted
-	case errors.Is(err, context.DeadlineExceeded):
-		return exitFailed
 	case errors.As(err, &refused) && refused.Code != 0:
 		return refused.Code
 	}

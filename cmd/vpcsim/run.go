@@ -29,7 +29,7 @@ func (a *app) run() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "run FILE|-", Short: "run a scenario: a topology, a timeline and expectations", Args: cobra.ExactArgs(1), ValidArgsFunction: completeFiles,
 		Long: "Builds the VPCs of a scenario, plays its timeline with real connections, and judges its expectations.\n" +
-			"Exit code: 0 if all of them held, 1 if one did not, 130 after Ctrl-C.",
+			"Exit code: 0 if all of them held, 1 if one did not, 2 if --timeout ended it, 130 after Ctrl-C.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in, err := a.read(args[0])
 			if err != nil {
