@@ -140,7 +140,11 @@ func (p *planner) offline(ctx context.Context) (*whatif.Plan, error) {
 
 // foresee makes the plan of a file as far as it does not depend on connections.
 func (p *planner) foresee(scope control.Scope) (*whatif.Plan, error) {
-	topo, err := find(p.topo)
+	look := findInstead
+	if p.logs != nil { // of which a lab knows nothing
+		look = find
+	}
+	topo, err := look(p.topo)
 	if err != nil {
 		return nil, err
 	}
