@@ -182,7 +182,7 @@ func (l *Live[V]) Lookup(a netip.Addr) (v V, ok bool) {
 
 // LookupBatch4 looks every address up; answers[i] is for addrs[i]. It panics if answers is the shorter slice.
 func (l *Live[V]) LookupBatch4(addrs []uint32, answers []Answer) {
-	answers = answers[:len(addrs)]
+	answers = answers[:len(addrs):len(answers)] // also where there is room behind the slice, which is not the answers'
 	r := l.root.Load()
 	b := batch4{way: l.way, nodes: &r.nodes[0], root: &r.nodes[0], leaves: leavesOf(r.leaves), mask: 1<<32 - 1, blocks: blockFlag, tail: rootNodes - 1}
 	done, blocks := b.lookup(addrs, answers)
@@ -200,7 +200,7 @@ func (l *Live[V]) LookupBatch4(addrs []uint32, answers []Answer) {
 
 // LookupBatch6 looks every address up; answers[i] is for addrs[i]. It panics if answers is the shorter slice.
 func (l *Live[V]) LookupBatch6(addrs []Address6, answers []Answer) {
-	l.tree.Load().lookup(addrs, answers[:len(addrs)])
+	l.tree.Load().lookup(addrs, answers[:len(addrs):len(answers)])
 }
 
 // Memory returns the bytes of the lookup structures, those left behind and the room for new ones included.

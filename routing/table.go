@@ -92,7 +92,7 @@ func (t *Table[V]) Lookup(a netip.Addr) (v V, ok bool) {
 // LookupBatch4 looks every address up; answers[i] is for addrs[i]. It panics if answers is the shorter slice, and leaves alone
 // what it has more. Batches of 64 to 256 are fastest.
 func (t *Table[V]) LookupBatch4(addrs []uint32, answers []Answer) {
-	answers = answers[:len(addrs)]
+	answers = answers[:len(addrs):len(answers)] // also where there is room behind the slice, which is not the answers'
 	if t.values == nil {
 		clear(answers)
 		return
@@ -113,7 +113,7 @@ func (t *Table[V]) LookupBatch4(addrs []uint32, answers []Answer) {
 // LookupBatch6 looks every address up; answers[i] is for addrs[i]. It panics if answers is the shorter slice, and leaves alone
 // what it has more.
 func (t *Table[V]) LookupBatch6(addrs []Address6, answers []Answer) {
-	t.tree6.lookup(addrs, answers[:len(addrs)])
+	t.tree6.lookup(addrs, answers[:len(addrs):len(answers)])
 }
 
 // Match returns the route whose value Lookup returns, and false if there is none. It is for explanations, and slower.

@@ -3,6 +3,7 @@ package routing
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"testing"
 )
@@ -220,10 +221,27 @@ func TestBatchesOfEveryLength(t *testing.T) {
 }
 
 func TestBatchWithTooFewAnswersPanics(t *testing.T) {
-	defer func() {
-		if recover() == nil {
-			t.Error("want a panic: memory after the answers is someone else's")
+	table := build(t, append(vpc(9), Entry[int]{netip.MustParsePrefix("2001:db8::/32"), Static, 9}))
+	live, err := NewLive(table.Entries())
+	if err != nil {
+		t.Fatal(err)
+	}
+	few, behind := make([]Answer, 8), make([]Answer, 8, 16)
+	a4, a6 := make([]uint32, 9), make([]Address6, 9)
+	for name, lookup := range map[string]func([]Answer){
+		"IPv4": func(x []Answer) { table.LookupBatch4(a4, x) }, "IPv6": func(x []Answer) { table.LookupBatch6(a6, x) },
+		"IPv4 of Live": func(x []Answer) { live.LookupBatch4(a4, x) }, "IPv6 of Live": func(x []Answer) { live.LookupBatch6(a6, x) },
+		"IPv4 of the zero table": func(x []Answer) { new(Table[int]).LookupBatch4(a4, x) },
+	} {
+		for room, answers := range map[string][]Answer{"": few, ", with room behind them": behind} {
+			func() {
+				defer func() {
+					if recover() == nil {
+						t.Errorf("%s%s: want a panic: memory after the answers is someone else's", name, room)
+					}
+				}()
+				lookup(answers)
+			}()
 		}
-	}()
-	build(t, vpc(9)).LookupBatch4(make([]uint32, 9), make([]Answer, 8))
+	}
 }
