@@ -30,6 +30,7 @@ type decision struct {
 type matched struct {
 	prefix       netip.Prefix
 	list, target string
+	over         string // of equal routes, those that it was chosen over
 	origin       routing.Origin
 }
 
@@ -41,6 +42,9 @@ func (d *decision) step() Step {
 		rule = r.prefix.String() + " via " + r.list + " -> " + r.target
 	case r.target != "":
 		rule = r.prefix.String() + " -> " + r.target + " (" + r.origin.String() + ")"
+	}
+	if d.route.over != "" {
+		rule += "; added before " + d.route.over + ", which is equal (AWS picks at random)"
 	}
 	if d.drop != drop.None {
 		if rule != "" {
@@ -91,7 +95,7 @@ func (w *Worker) record(stage Stage, where string, r *Route, p *packet.Packet, r
 		d.toward = capture.Outbound // it leaves the gateway, if it does
 		d.words[0] = w.rewrite(p)
 	case r != nil && stage == StageRoute && reason != drop.TransitNoRoute: // which no route is there for
-		d.route = matched{r.Prefix, r.PrefixList, r.Target, r.Origin}
+		d.route = matched{r.Prefix, r.PrefixList, r.Target, r.Over, r.Origin}
 	}
 	return w.decided(&d, p)
 }

@@ -89,6 +89,7 @@ type Node struct {
 type Route struct {
 	Prefix     netip.Prefix
 	PrefixList string // pl-… if the prefix is an entry of a prefix list
+	Over       string // what it was chosen over where AWS chooses at random: an equal route to elsewhere; or empty
 	Target     string // AWS's id of the target: igw-…, vpce-…, local
 	Origin     routing.Origin
 	Path       conntrack.Path

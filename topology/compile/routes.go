@@ -54,7 +54,41 @@ func build(routes []*dataplane.Route) (*routing.Table[*dataplane.Route], error) 
 	for _, r := range routes {
 		b.Add(r.Prefix, r.Origin, r)
 	}
+	choose(routes)
 	return b.Build()
+}
+
+// choose notes at routes that they are taken only because they were added before others that are equal but lead elsewhere: AWS chooses one of those
+// at random, and who reads a trace must know that it might have been another (aws-semantics 1.4).
+func choose(routes []*dataplane.Route) {
+	type rank struct {
+		prefix netip.Prefix
+		origin routing.Origin
+	}
+	first := map[rank]*dataplane.Route{}
+	for _, r := range routes {
+		if r.Origin < routing.PrefixList {
+			continue // the VPC's own, and those by hand, of which there is one for each prefix
+		}
+		at := rank{r.Prefix, r.Origin}
+		switch taken := first[at]; {
+		case taken == nil:
+			first[at] = r
+		case taken.Target != r.Target:
+			if taken.Over != "" {
+				taken.Over += " and "
+			}
+			taken.Over += named(r)
+		}
+	}
+}
+
+// named is a route by what it comes from and leads to.
+func named(r *dataplane.Route) string {
+	if r.PrefixList != "" {
+		return r.PrefixList + " -> " + r.Target
+	}
+	return r.Origin.String() + " -> " + r.Target
 }
 
 // routes compiles the routes of one table: a local one per CIDR of the VPC, unless the table gives it another target, then
