@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -19,6 +18,7 @@ const DefaultKeys = 4 << 20
 type Keys struct {
 	Name string
 	Note string // what must be known of them to judge a result
+	few  bool   // they repeat so few addresses that a warning is due
 	V4   []uint32
 	V6   []Address6
 
@@ -55,7 +55,7 @@ func (k *Keys) add(a netip.Addr) {
 // tracePrefix is how a trace is asked for among key sets: trace:FILE.
 const tracePrefix = "trace:"
 
-// KeySets returns the names that [NewKeys] knows; a trace comes from a file.
+// KeySets returns the names that a plan may have. [NewKeys] draws all of them but a trace, which comes from a file.
 func KeySets() []string {
 	return []string{"in-table", "uniform", "zipf", "fixed", tracePrefix + "FILE"}
 }
@@ -72,15 +72,12 @@ func checkKeySet(name string) error {
 	return nil
 }
 
-// NewKeys draws n keys for a table of one family.
+// NewKeys draws n keys for a table of one family. It knows no traces: [Run] reads those before anything is measured.
 func NewKeys(name string, t Table, n int, seed uint64) (*Keys, error) {
 	if len(t.Routes) == 0 {
 		return nil, fmt.Errorf("table %s: it has no routes to look up", t.Name)
 	}
 	k := &Keys{Name: name}
-	if file, ok := strings.CutPrefix(name, tracePrefix); ok {
-		return k, k.fromTrace(file, t.is6(), n)
-	}
 	draw, err := k.drawer(name, t, rand.New(rand.NewPCG(seed, 1)))
 	if err != nil {
 		return nil, err
@@ -116,44 +113,9 @@ func (k *Keys) drawer(name string, t Table, rng *rand.Rand) (func() netip.Addr, 
 		zipf := rand.NewZipf(rng, zipfExponent, 1, uint64(len(rank)-1))
 		return func() netip.Addr { return pick(rank[zipf.Uint64()]) }, nil
 	case "fixed":
-		k.Note = "a trap: one address over and over, which shows what a processor does with a table that it need not read"
+		k.Note = "a trap: one address over and over, for which a processor need not read the table"
 		only := pick(rng.IntN(len(t.Routes)))
 		return func() netip.Addr { return only }, nil
 	}
 	return nil, checkKeySet(name)
 }
-
-// shortTrace is how many packets a trace should have at least.
-const shortTrace = 1 << 17
-
-// fromTrace takes the destinations of a capture's packets in their order, over and over until there are n.
-func (k *Keys) fromTrace(file string, six bool, n int) error {
-	err := readTrace(file, func(dst netip.Addr) bool {
-		if dst.Is6() == six {
-			k.add(dst)
-		}
-		return k.Len() < n
-	})
-	if err != nil {
-		return err
-	}
-	have := k.Len()
-	if have == 0 {
-		family := "IPv4"
-		if six {
-			family = "IPv6"
-		}
-		return fmt.Errorf("%s: %w: no %s packet in it", file, errTrace, family)
-	}
-	k.Note = fmt.Sprintf("the destinations of %d packets in their order", have)
-	if have < shortTrace {
-		k.Note += ", which are so few that the processor learns them"
-	}
-	for k.Len() < n {
-		k.V4 = append(k.V4, k.V4[:min(len(k.V4), n-len(k.V4))]...)
-		k.V6 = append(k.V6, k.V6[:min(len(k.V6), n-len(k.V6))]...)
-	}
-	return nil
-}
-
-var errTrace = errors.New("nothing to look up")

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -117,13 +118,14 @@ func frameTo(dst string) []byte {
 func TestATraceGivesTheDestinationsOfItsPackets(t *testing.T) {
 	arp := append(bytes.Repeat([]byte{0xff}, 12), 8, 6, 0, 1)
 	frames := [][]byte{frameTo("10.0.0.1"), arp, frameTo("2001:db8::7"), frameTo("10.9.9.9")}
-	four := Table{Name: "four", Routes: []Route{{netip.MustParsePrefix("10.0.0.0/8"), 1}}}
-	six := Table{Name: "six", Routes: []Route{{netip.MustParsePrefix("2001:db8::/32"), 1}}}
-	for name, file := range map[string][]byte{"a.pcap": pcapOf(frames...), "a.pcapng": pcapngOf(frames...)} {
+	for name, file := range map[string][]byte{
+		"a.pcap": pcapOf(frames...), "a.pcapng": pcapngOf(frames...), "a.pcap.gz": zipped(t, pcapOf(frames...)), "a.pcapng.gz": zipped(t, pcapngOf(frames...)),
+	} {
 		path := filepath.Join(t.TempDir(), name)
 		require.NoError(t, os.WriteFile(path, file, 0o600))
-		k, err := NewKeys("trace:"+path, four, 5, 1)
+		trace, err := readTrace(t.Context(), path, 100)
 		require.NoError(t, err, name)
+		k := trace.keys("trace:"+path, false, 5)
 		var got []string
 		for _, a := range k.Addrs() {
 			got = append(got, a.String())
@@ -134,14 +136,16 @@ func TestATraceGivesTheDestinationsOfItsPackets(t *testing.T) {
 		if !strings.Contains(k.Note, "2 packets") || !strings.Contains(k.Note, "so few") {
 			t.Errorf("%s: note: %s", name, k.Note)
 		}
-		k, err = NewKeys("trace:"+path, six, 3, 1)
-		require.NoError(t, err, name)
+		k = trace.keys("trace:"+path, true, 3)
 		require.Equal(t, []Address6{{Hi: 0x20010db8 << 32, Lo: 7}, {Hi: 0x20010db8 << 32, Lo: 7}, {Hi: 0x20010db8 << 32, Lo: 7}}, k.V6)
+		trace, err = readTrace(t.Context(), path, 1)
+		require.NoError(t, err, name)
+		require.Equal(t, []uint32{0x0a000001}, trace.v4, "no more than are needed")
 	}
 }
 
 func TestWhatIsNoTraceIsSaid(t *testing.T) {
-	four := Table{Name: "four", Routes: []Route{{netip.MustParsePrefix("10.0.0.0/8"), 1}}}
+	arp := append(bytes.Repeat([]byte{0xff}, 12), 8, 6, 0, 1)
 	for name, row := range map[string]struct {
 		in   []byte
 		want string
@@ -149,14 +153,46 @@ func TestWhatIsNoTraceIsSaid(t *testing.T) {
 		"text":                          {[]byte("10.0.0.1\n10.0.0.2\n10.0.0.3\n"), "not a pcap or pcapng file"},
 		"empty":                         {nil, "not a pcap or pcapng file"},
 		"it ends within a packet":       {pcapOf(frameTo("10.0.0.1"), frameTo("10.0.0.2"))[:95], "after packet 1: "},
-		"nothing of the table's family": {pcapOf(frameTo("2001:db8::7")), "nothing to look up: no IPv4 packet in it"},
+		"no IP packet in it":            {pcapOf(arp), "nothing to look up: no IP packet in it"},
+		"compressed and cut short":      {zipped(t, pcapOf(frameTo("10.0.0.1"), frameTo("10.0.0.2")))[:60], "the compressed file ends too early"},
+		"compressed by what is no gzip": {[]byte("\xfd7zXZ\x00\x00\x04\xe6\xd6"), "compressed by xz, which is not read"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "x")
 			require.NoError(t, os.WriteFile(path, row.in, 0o600))
-			if _, err := NewKeys("trace:"+path, four, 100, 1); err == nil || !strings.Contains(err.Error(), row.want) {
+			if _, err := readTrace(t.Context(), path, 100); err == nil || !strings.HasPrefix(err.Error(), path+": ") || !strings.Contains(err.Error(), row.want) {
 				t.Errorf("got %v, want %s", err, row.want)
 			}
 		})
+	}
+}
+
+// TestATraceOfOneFamilyLeavesTheTablesOfTheOtherOut: what can be measured is, and the rest is said.
+func TestATraceOfOneFamilyLeavesTheTablesOfTheOtherOut(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "six.pcap")
+	require.NoError(t, os.WriteFile(path, pcapOf(frameTo("2001:db8::7")), 0o600))
+	plan := smallPlan()
+	plan.Keys = []string{"in-table", "trace:" + path}
+	r, err := runBy(t.Context(), plan, []Maker{Ours()}, nil, func(Progress) {}, time.Now)
+	require.NoError(t, err)
+	require.NotEmpty(t, r.Results)
+	require.Equal(t, []Missing{{Name: "trace:" + path + " for vpc-10", Why: "no IPv4 packet in it", Cure: "a trace that has some, or other --tables"}}, r.Missing)
+	require.Equal(t, []KeyFacts{{"in-table", "IPv4", "a random address of a random prefix of the table"}}, r.KeySets)
+	plan.Keys = plan.Keys[1:]
+	if _, err := runBy(t.Context(), plan, []Maker{Ours()}, nil, func(Progress) {}, time.Now); err == nil || !strings.Contains(err.Error(), "no IPv4 packet in it") {
+		t.Errorf("nothing is measured: got %v", err)
+	}
+}
+
+func TestATraceOfFewPacketsIsWarnedOf(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "short.pcap")
+	require.NoError(t, os.WriteFile(path, pcapOf(frameTo("10.0.0.1"), frameTo("10.0.0.2")), 0o600))
+	plan := smallPlan()
+	plan.Keys = []string{"trace:" + path}
+	r, err := runBy(t.Context(), plan, []Maker{Ours()}, nil, func(Progress) {}, time.Now)
+	require.NoError(t, err)
+	want := "the destinations of 2 packets in their order, which are so few that the processor learns them"
+	if !slices.Contains(r.Warnings, "trace:"+path+": "+want) || r.KeySets[0].Note != want {
+		t.Errorf("got warnings %q, key sets %v", r.Warnings, r.KeySets)
 	}
 }

@@ -27,9 +27,10 @@ func looksLikeMRT(start []byte) bool {
 	return kind > 0 && kind < 64
 }
 
-// readMRT reads a dump of a RIB. A prefix's next hop is that of its record's first entry, which is one peer's route to it.
+// readMRT reads a dump of a RIB. A prefix's next hop is that of its record's first entry, which is one peer's route to it. Collectors go on in a
+// further record of the same prefix where they have more entries than they put into one.
 func (c *collector) readMRT(r *bufio.Reader) error {
-	c.unit = "record"
+	c.unit, c.goesOn = "record", true
 	var header [mrtHeaderLen]byte
 	var body []byte
 	for n := 1; ; n++ {
@@ -62,7 +63,7 @@ func (c *collector) readMRT(r *bufio.Reader) error {
 // record takes one record in.
 func (c *collector) record(n int, h *mrt.MRTHeader, body []byte) (goOn bool) {
 	if h.Type != mrt.TABLE_DUMPv2 {
-		c.problem(n, "of type %d: only dumps of a RIB are read (TABLE_DUMP_V2: RouteViews' rib.*, RIPE RIS's bview.*)", h.Type)
+		c.problem(n, "%s: only dumps of a RIB are read (TABLE_DUMP_V2: RouteViews' rib.*, RIPE RIS's bview.*)", ofType(h.Type))
 		return false
 	}
 	switch mrt.MRTSubTypeTableDumpv2(h.SubType) {
@@ -90,6 +91,17 @@ func (c *collector) record(n int, h *mrt.MRTHeader, body []byte) (goOn bool) {
 		return c.problem(n, "%s is not a prefix", rib.Prefix)
 	}
 	return c.add(n, p, nextHopIn(rib))
+}
+
+// ofType says what a record of another type is.
+func ofType(t mrt.MRTType) string {
+	switch t {
+	case mrt.TABLE_DUMP:
+		return "of the RIB in its old format (TABLE_DUMP)"
+	case mrt.BGP4MP, mrt.BGP4MP_ET:
+		return "an update and not a RIB"
+	}
+	return fmt.Sprintf("of type %d", t)
 }
 
 var errEntries = errors.New("its entries are not as long as it says")

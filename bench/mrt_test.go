@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,6 +81,39 @@ func TestReadMRT(t *testing.T) {
 	}
 }
 
+// TestMRTOfOtherShapes: RFC 8050's records of several paths, next hops of IPv6 that are two addresses or in a whole attribute, and a prefix that goes on
+// in another record, as FRRouting writes those with many entries.
+func TestMRTOfOtherShapes(t *testing.T) {
+	pathID := func(record []byte, entryAt int) []byte { // puts a path's number before the length of the first entry's attributes
+		body := record[mrtHeaderLen:]
+		at := entryAt + 2 + 6
+		return mrtRecord(13, 8, slices.Concat(body[:at], []byte{0, 0, 0, 7}, body[at:]))
+	}
+	both := append(slices.Concat(origin, path), 0x80, 14, 33, 32)
+	both = append(both, netip.MustParseAddr("2001:db8::5").AsSlice()...)
+	both = append(both, netip.MustParseAddr("fe80::5").AsSlice()...)
+	for name, row := range map[string]struct {
+		in         [][]byte
+		want, note string
+	}{
+		"several paths, IPv4":           {in: [][]byte{pathID(rib(2, "10.0.0.0/8", nextHop4(1)), 6)}, want: "10.0.0.0/8 1"},
+		"a global and a local next hop": {in: [][]byte{rib(4, "2001:db8::/32", both), rib(4, "2001:db8:5::/48", nextHop6(5))}, want: "2001:db8::/32 1, 2001:db8:5::/48 1"},
+		"a prefix that goes on": {
+			in: [][]byte{rib(2, "10.0.0.0/8", nextHop4(1)), rib(2, "10.0.0.0/8", nextHop4(2)), rib(2, "11.0.0.0/8", nextHop4(1))}, want: "10.0.0.0/8 1, 11.0.0.0/8 1",
+			note: "1 of a prefix that was there already, whose first next hop counts: record 3: 10.0.0.0/8",
+		},
+		"an entry without a next hop has its peer's": {in: [][]byte{rib(2, "10.0.0.0/8", origin)}, want: "10.0.0.0/8 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			table, err := readTable(bytes.NewReader(append(peerIndex(), bytes.Join(row.in, nil)...)))
+			require.NoError(t, err)
+			if got := text(table.Routes); got != row.want || strings.Join(table.Notes, "|") != row.note {
+				t.Errorf("got %s %q, want %s %q", got, table.Notes, row.want, row.note)
+			}
+		})
+	}
+}
+
 func TestHostBitsInMRTAreMasked(t *testing.T) {
 	table, err := readTable(bytes.NewReader(append(peerIndex(), rib(2, "10.255.0.0/12", nextHop4(1))...)))
 	require.NoError(t, err)
@@ -108,7 +142,7 @@ func TestAWrongMRTFileIsNoTable(t *testing.T) {
 		"an entry is longer than its record":    {append(peerIndex(), entryTooLong...), "record 2: "},
 		"a second entry is cut short":           {append(peerIndex(), mrtRecord(13, 2, short)...), "record 2: its entries are not as long as it says"},
 		"a prefix is longer than its addresses": {append(peerIndex(), tooLongPrefix...), "record 2: "},
-		"updates in the middle":                 {append(peerIndex(), mrtRecord(16, 4, make([]byte, 40))...), "record 2: of type 16"},
+		"updates in the middle":                 {append(peerIndex(), mrtRecord(16, 4, make([]byte, 40))...), "record 2: an update and not a RIB"},
 		"a subtype that nobody knows":           {append(peerIndex(), mrtRecord(13, 77, make([]byte, 7))...), "record 2: unsupported table dumpv2 subtype"},
 		"text in the middle":                    {append(peerIndex(), []byte("10.0.0.0/8 a, and more of it\n")...), "record 2: "},
 		"no prefix at all":                      {peerIndex(), "no prefix in it"},

@@ -62,6 +62,7 @@ func (p *Plan) Check(cpus int) error {
 			wrong("cores %d: must be 1 to %d, as many as this process may use", n, cpus)
 		}
 	}
+	all = append(all, twice("table", p.Tables), twice("file", p.Files), twice("key set", p.Keys), twice("batch", p.Batches), twice("cores", p.Cores))
 	if len(p.Tables)+len(p.Files) == 0 || len(p.Keys) == 0 || len(p.Cores) == 0 {
 		wrong("nothing to measure: no table, no keys or no cores")
 	}
@@ -75,6 +76,16 @@ func (p *Plan) Check(cpus int) error {
 		wrong("count %d: must be %d to %d keys", p.Count, 1<<10, maxCount)
 	}
 	return errors.Join(all...)
+}
+
+// twice says which of some is there twice, if any is.
+func twice[T comparable](what string, some []T) error {
+	for i, x := range some {
+		if slices.Contains(some[:i], x) {
+			return fmt.Errorf("%s %v: it is there twice", what, x)
+		}
+	}
+	return nil
 }
 
 // untrusted says why figures of this plan should not be quoted; nothing if they may be.

@@ -183,6 +183,9 @@ func (p *plot) head(r *Report) {
 		fmt.Sprintf("dot: median of %d rounds; bar: quartiles; line: least to most; logarithmic, less is better", r.Plan.Rounds))
 	x := margin
 	for _, k := range kinds {
+		if !slices.ContainsFunc(r.Results, func(of Result) bool { return colourOf(of.Contender) == k.colour }) {
+			continue
+		}
 		p.addf(`<circle cx="%d" cy="%d" r="5" fill="%s"/>`, x+5, margin+54, k.colour)
 		p.text(x+16, margin+58, "start", "#222222", 12, k.name)
 		x += 40 + 7*len(k.name)

@@ -2,13 +2,11 @@ package bench
 
 import (
 	"bufio"
-	"bytes"
-	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"strings"
 )
@@ -16,44 +14,33 @@ import (
 // Bounds of what is read, so that a wrong file costs neither the memory nor the patience of whoever names it.
 const (
 	maxRoutes   = 4 << 20 // four times the Internet
+	maxLines    = 4 * maxRoutes
 	maxLine     = 4096
 	maxProblems = 10 // told of one file
 	toldNotes   = 3  // examples in a note
 )
 
-// ReadTable reads a table from a file: text, or an MRT dump of a RIB as RouteViews and RIPE RIS publish them (RFC 6396); either may be
-// compressed by gzip. It is read as a stream.
+// ReadTable reads a table from a file: text, or an MRT dump of a RIB as RouteViews and RIPE RIS publish them (RFC 6396, RFC 8050); either may
+// be compressed by gzip or bzip2. It is read as a stream.
 //
 // A line of text is a prefix and, after white space or a comma, anything that names its next hop; what has the same name is the same next hop.
 // Without names, next hops are made up. Empty lines and what follows a # are ignored. Host bits are masked, as AWS does (aws-semantics
 // 1.5), and the table's notes say so. Whatever else cannot be read is an error with its place: half a table would be a wrong one.
-func ReadTable(path string) (Table, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return Table{}, err
-	}
-	defer f.Close()
-	t, err := readTable(f)
-	if err != nil {
-		return Table{}, fmt.Errorf("%s: %w", path, err)
-	}
+func ReadTable(ctx context.Context, path string) (t Table, err error) {
+	err = readFile(ctx, path, func(r io.Reader) error {
+		t, err = readTable(r)
+		return err
+	})
 	t.Name = filepath.Base(path)
-	return t, nil
+	return t, err
 }
 
 func readTable(from io.Reader) (Table, error) {
-	r := bufio.NewReaderSize(from, 1<<16)
-	if magic, _ := r.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) { // RFC 1952
-		z, err := gzip.NewReader(r)
-		if err != nil {
-			return Table{}, fmt.Errorf("gzip: %w", err)
-		}
-		r = bufio.NewReaderSize(z, 1<<16)
-	}
-	start, err := r.Peek(mrtHeaderLen)
-	if err != nil && !errors.Is(err, io.EOF) {
+	r, err := unpack(from)
+	if err != nil {
 		return Table{}, err
 	}
+	start, _ := r.Peek(mrtHeaderLen) // what is wrong is found out where it is read
 	c := &collector{hops: map[string]uint32{}, at: map[netip.Prefix]int{}}
 	if looksLikeMRT(start) {
 		err = c.readMRT(r)
@@ -69,6 +56,7 @@ func readTable(from io.Reader) (Table, error) {
 // collector puts a table together from what is read. A place is a line or a record.
 type collector struct {
 	unit     string // what a place is called
+	goesOn   bool   // a prefix that is there already is gone on with, and its first next hop counts
 	routes   []Route
 	at       map[netip.Prefix]int // each prefix's index in routes
 	places   []int                // of each route
@@ -122,7 +110,7 @@ func (c *collector) add(place int, p netip.Prefix, hop string) (goOn bool) {
 		}
 	}
 	if i, there := c.at[p]; there {
-		if c.routes[i].NextHop != nextHop {
+		if c.routes[i].NextHop != nextHop && !c.goesOn {
 			return c.problem(place, "%s is at %s %d already, with another next hop", p, c.unit, c.places[i])
 		}
 		c.repeated.add(fmt.Sprintf("%s %d: %s", c.unit, place, p))
@@ -152,7 +140,11 @@ func (c *collector) table() (Table, error) {
 		t.Notes = append(t.Notes, c.masked.note("with host bits set, which were masked"))
 	}
 	if c.repeated.n > 0 {
-		t.Notes = append(t.Notes, c.repeated.note("there already, with the same next hop"))
+		what := "there already, with the same next hop"
+		if c.goesOn {
+			what = "of a prefix that was there already, whose first next hop counts"
+		}
+		t.Notes = append(t.Notes, c.repeated.note(what))
 	}
 	inOrder(t.Routes)
 	if c.unnamed > 0 {
@@ -179,6 +171,9 @@ func (c *collector) readText(r *bufio.Reader) error {
 	for n := 1; ; n++ {
 		line, err := r.ReadSlice('\n')
 		switch {
+		case n > maxLines:
+			c.problem(n, "a table of at most %d prefixes does not need so many lines", maxRoutes)
+			return nil
 		case errors.Is(err, bufio.ErrBufferFull) || len(line) > maxLine:
 			c.problem(n, "longer than %d bytes; is this a table of prefixes?", maxLine)
 			return nil
@@ -194,6 +189,10 @@ func (c *collector) readText(r *bufio.Reader) error {
 
 // line takes a line of text in.
 func (c *collector) line(n int, line string) (goOn bool) {
+	if strings.ContainsFunc(line, func(r rune) bool { return r < ' ' && r != '\t' && r != '\r' && r != '\n' }) {
+		c.problem(n, "not text; is this a table of prefixes?")
+		return false
+	}
 	line, _, _ = strings.Cut(line, "#")
 	fields := strings.FieldsFunc(line, func(r rune) bool { return r == ' ' || r == '\t' || r == ',' || r == '\r' || r == '\n' })
 	if len(fields) == 0 {

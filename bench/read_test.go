@@ -3,14 +3,21 @@ package bench
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
+	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 func zipped(t testing.TB, text []byte) []byte {
@@ -21,6 +28,45 @@ func zipped(t testing.TB, text []byte) []byte {
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
 	return b.Bytes()
+}
+
+// bzipped is the text "10.0.0.0/8 a\n11.0.0.0/8 b\n", as bzip2(1) compresses it: Go's library cannot.
+func bzipped() []byte {
+	text, err := base64.StdEncoding.DecodeString("QlpoOTFBWSZTWdFHUR8AAApZAAAQQAHgQDAAIAAxBkxAlNQZ6ipjCphUsRNF3JFOFCQ0UdRHwA==")
+	if err != nil {
+		panic(err)
+	}
+	return text
+}
+
+// broken changes a byte of a block of bzip2.
+func broken(b []byte) []byte {
+	b[11] ^= 1 // of the block's checksum
+	return b
+}
+
+func TestATableIsReadFromBzip2(t *testing.T) {
+	for name, in := range map[string][]byte{"one stream": bzipped(), "one after the other, as pbzip2 makes them": append(bzipped(), bzipped()...)} {
+		table, err := readTable(bytes.NewReader(in))
+		require.NoError(t, err, name)
+		require.Equal(t, "10.0.0.0/8 1, 11.0.0.0/8 2", text(table.Routes), name)
+	}
+}
+
+// TestReadingEndsWithItsContext: also where it waits for what a pipe does not say.
+func TestReadingEndsWithItsContext(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pipe")
+	require.NoError(t, unix.Mkfifo(path, 0o600))
+	silent, err := os.OpenFile(path, os.O_RDWR, 0)
+	require.NoError(t, err)
+	defer silent.Close()
+	_, err = silent.WriteString("10.0.0.0/8 a\n")
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(10*time.Millisecond, cancel) // wherever it is then, it ends
+	if _, err := ReadTable(ctx, path); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
 }
 
 func text(routes []Route) string {
@@ -44,7 +90,9 @@ func TestReadTable(t *testing.T) {
 		"without names next hops are made up":                 {in: "10.0.0.0/8\n", want: fmt.Sprintf("10.0.0.0/8 %d", 1+mix(0)%200), note: "1 without a next hop: each got one of 200 that are made up"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for packing, in := range map[string][]byte{"plain": []byte(row.in), "gzip": zipped(t, []byte(row.in))} {
+			for packing, in := range map[string][]byte{
+				"plain": []byte(row.in), "gzip": zipped(t, []byte(row.in)), "after a byte order mark": []byte("\xef\xbb\xbf" + row.in),
+			} {
 				table, err := readTable(bytes.NewReader(in))
 				require.NoError(t, err, packing)
 				if got := text(table.Routes); got != row.want {
@@ -76,11 +124,18 @@ func TestWhatIsNoTableIsSaidWithItsLine(t *testing.T) {
 		"two mistakes are told at once":              {[]byte("x\n" + good + "y\n"), "line 1: \"x\" is not a prefix as in 10.0.0.0/8\nline 3: \"y\" is not a prefix as in 10.0.0.0/8"},
 		"a file of another kind, in one long line":   {bytes.Repeat([]byte{0}, 1<<20), "line 1: longer than 4096 bytes; is this a table of prefixes?"},
 		"a long line that is none of a binary file":  {[]byte(good + strings.Repeat("x", 5000) + "\n"), "line 2: longer than 4096 bytes; is this a table of prefixes?"},
-		"a compressed file that ends too early":      {zipped(t, []byte(strings.Repeat(good, 9)))[:30], "line 10: unexpected EOF"},
-		"a file that only begins like a compressed":  {[]byte{0x1f, 0x8b, 7, 7, 7, 7, 7, 7, 7, 7}, "gzip: gzip: invalid header"},
+		"a compressed file that ends too early":      {zipped(t, []byte(strings.Repeat(good, 9)))[:30], "line 10: the compressed file ends too early"},
+		"a file that only begins like a compressed":  {[]byte{0x1f, 0x8b, 7, 7, 7, 7, 7, 7, 7, 7}, "gzip: invalid header"},
 		"a compressed file whose checksum is wrong":  {append(zipped(t, []byte(good))[:len(zipped(t, []byte(good)))-8], 1, 2, 3, 4, 13, 0, 0, 0), "line 2: gzip: invalid checksum"},
 		"no more than ten mistakes are told of":      {bytes.Repeat([]byte("x\n"), 99), strings.Repeat("\nline #: \"x\" is not a prefix as in 10.0.0.0/8", 10)[1:]},
-		"an MRT file of updates in place of a table": {mrtRecord(16, 4, make([]byte, 20)), "record 1: of type 16: only dumps of a RIB are read (TABLE_DUMP_V2: RouteViews' rib.*, RIPE RIS's bview.*)"},
+		"a file of another kind, in short lines":     {[]byte(good + "\x7fELF\x02\x01\x01\x00\n\x00\n"), "line 2: not text; is this a table of prefixes?"},
+		"compressed by xz":                           {[]byte("\xfd7zXZ\x00\x00\x04\xe6\xd6"), "compressed by xz, which is not read: unpack it, or xz -dc FILE | vpcsim … with /dev/stdin for the file"},
+		"compressed by zstd":                         {[]byte("\x28\xb5\x2f\xfd\x04\x00\x61\x00\x00\x31\x30"), "compressed by zstd, which is not read: unpack it, or zstd -dc FILE | vpcsim … with /dev/stdin for the file"},
+		"compressed by bzip2 and cut short":          {bzipped()[:50], "line 3: the compressed file ends too early"},
+		"compressed by bzip2 and broken":             {broken(bzipped()), "line 3: bzip2 data invalid: block checksum mismatch"},
+		"more lines than a table can need":           {bytes.Repeat([]byte{'\n'}, maxLines+1), fmt.Sprintf("line %d: a table of at most %d prefixes does not need so many lines", maxLines+1, maxRoutes)},
+		"an MRT file in the format of before":        {mrtRecord(12, 1, make([]byte, 20)), "record 1: of the RIB in its old format (TABLE_DUMP): only dumps of a RIB are read (TABLE_DUMP_V2: RouteViews' rib.*, RIPE RIS's bview.*)"},
+		"an MRT file of updates in place of a table": {mrtRecord(16, 4, make([]byte, 20)), "record 1: an update and not a RIB: only dumps of a RIB are read (TABLE_DUMP_V2: RouteViews' rib.*, RIPE RIS's bview.*)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			table, err := readTable(bytes.NewReader(row.in))

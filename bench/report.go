@@ -1,20 +1,23 @@
 package bench
 
+import "slices"
+
 // Report is what was measured. Its lists are flat, so that they can be read as tables: each row says what it is about.
 type Report struct {
 	Environment Environment     `json:"Environment"`
 	Plan        Plan            `json:"Plan"`
 	Tables      []TableFacts    `json:"Tables"`
+	KeySets     []KeyFacts      `json:"KeySets"`
 	Structures  []BuildResult   `json:"Structures"`
 	Results     []Result        `json:"Results"`
 	Updates     []UpdateResult  `json:"Updates,omitempty"`
 	Targets     []TargetVerdict `json:"Targets,omitempty"`
-	Missing     []Missing       `json:"Missing,omitempty"`  // peers that are not here
+	Missing     []Missing       `json:"Missing,omitempty"`  // what was asked for and is not here
 	Wrong       []string        `json:"Wrong,omitempty"`    // answers that were not right: who, where, which
 	Warnings    []string        `json:"Warnings,omitempty"` // why figures should not be trusted
 }
 
-// Missing is a peer that was asked for and cannot take part.
+// Missing is a peer that was asked for and cannot take part, or a trace that has nothing for a table.
 type Missing struct {
 	Name string `json:"Name"`
 	Why  string `json:"Why"`
@@ -30,6 +33,23 @@ type TableFacts struct {
 	Prefixes  int      `json:"Prefixes"`
 	NextHops  int      `json:"NextHops"`
 	Intervals int      `json:"Intervals"` // of different answers
+}
+
+// KeyFacts is what must be known of the keys of a set to judge a result.
+type KeyFacts struct {
+	Keys   string `json:"Keys"`
+	Family string `json:"Family"`
+	Note   string `json:"Note"`
+}
+
+// noteKeys says of keys what they are, once for all tables of a family.
+func (r *Report) noteKeys(t Table, k *Keys) {
+	if facts := (KeyFacts{k.Name, familyOf(t), k.Note}); !slices.Contains(r.KeySets, facts) {
+		r.KeySets = append(r.KeySets, facts)
+		if k.few {
+			r.Warnings = append(r.Warnings, k.Name+": "+k.Note)
+		}
+	}
 }
 
 // BuildResult is what it cost to build a structure from a table.

@@ -2,9 +2,11 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -27,8 +29,10 @@ type run struct {
 	crew   *crew
 	probes []Contender // of bare memory
 	report *Report
-	done   float64 // steps of the plan that are done
-	steps  float64 // all of them
+	files  []Table           // those of the plan's files
+	traces map[string]*trace // by the key set's name
+	done   float64           // steps of the plan that are done
+	steps  float64           // all of them
 }
 
 // Run carries a plan out. It tells how far it has come, and ends early, with the context's error, when the context does. Other errors are the
@@ -56,8 +60,14 @@ func runBy(ctx context.Context, plan Plan, makers []Maker, probes []Contender, t
 	}
 	watch := BeginWatch()
 	r.report.Environment = ReadEnvironment()
+	if err := errors.Join(r.readFiles(), r.readTraces()); err != nil {
+		return nil, err
+	}
 	if err := r.tables(); err != nil {
 		return nil, err
+	}
+	if len(r.report.Results) == 0 && len(r.report.Missing) > 0 {
+		return nil, fmt.Errorf("nothing to look up: %s: %s", r.report.Missing[0].Name, r.report.Missing[0].Why)
 	}
 	if plan.Targets {
 		r.report.judge()
@@ -70,15 +80,48 @@ func (r *run) say(format string, args ...any) {
 	r.tell(Progress{What: fmt.Sprintf(format, args...), Part: min(1, r.done/r.steps)})
 }
 
-// tables measures table by table: first those from files, which may be wrong.
-func (r *run) tables() error {
+// readFiles reads the tables that are in files. What is wrong with one is to be heard before anything is measured, so all are kept.
+func (r *run) readFiles() error {
+	var all []error
+	names := slices.Clone(r.plan.Tables)
 	for _, file := range r.plan.Files {
 		r.say("%s: read", file)
-		t, err := ReadTable(file)
-		if err == nil {
-			err = r.table(t)
+		t, err := ReadTable(r.ctx, file)
+		if r.ctx.Err() != nil {
+			return r.ctx.Err()
 		}
-		if err != nil {
+		if slices.Contains(names, t.Name) {
+			t.Name = file
+		}
+		names = append(names, t.Name)
+		r.files, all = append(r.files, t), append(all, err)
+	}
+	return errors.Join(all...)
+}
+
+// readTraces reads the captures among the key sets.
+func (r *run) readTraces() error {
+	var all []error
+	r.traces = map[string]*trace{}
+	for _, name := range r.plan.Keys {
+		file, ok := strings.CutPrefix(name, tracePrefix)
+		if !ok {
+			continue
+		}
+		r.say("%s: read", file)
+		t, err := readTrace(r.ctx, file, r.plan.Count)
+		if r.ctx.Err() != nil {
+			return r.ctx.Err()
+		}
+		r.traces[name], all = t, append(all, err)
+	}
+	return errors.Join(all...)
+}
+
+// tables measures table by table.
+func (r *run) tables() error {
+	for _, t := range r.files {
+		if err := r.table(t); err != nil {
 			return err
 		}
 	}
@@ -135,12 +178,7 @@ func (r *run) family(t Table) error {
 	}
 	cores := slices.DeleteFunc(slices.Clone(r.plan.Cores), func(n int) bool { return n > scope.cores })
 	for _, name := range scope.keys {
-		r.say("%s: draw keys: %s", t.Name, name)
-		keys, err := NewKeys(name, t, r.plan.Count, r.plan.Seed)
-		if err == nil {
-			err = r.keys(t, m, keys, all, cores)
-		}
-		if err != nil {
+		if err := r.keySet(t, name, m, all, cores); err != nil {
 			return err
 		}
 	}
@@ -148,6 +186,27 @@ func (r *run) family(t Table) error {
 		return r.updates(t)
 	}
 	return nil
+}
+
+// keySet has all structures look the keys of one name up; a trace without packets of the table's family is missing.
+func (r *run) keySet(t Table, name string, m *model, all []built, cores []int) error {
+	r.say("%s: draw keys: %s", t.Name, name)
+	if trace, ok := r.traces[name]; ok {
+		keys := trace.keys(name, t.is6(), r.plan.Count)
+		if keys.Len() == 0 {
+			r.report.Missing = append(r.report.Missing, Missing{
+				Name: name + " for " + t.Name, Why: "no " + familyOf(t) + " packet in it", Cure: "a trace that has some, or other --tables",
+			})
+			r.done += float64(r.plan.Rounds + 1)
+			return nil
+		}
+		return r.keys(t, m, keys, all, cores)
+	}
+	keys, err := NewKeys(name, t, r.plan.Count, r.plan.Seed)
+	if err != nil {
+		return err
+	}
+	return r.keys(t, m, keys, all, cores)
 }
 
 // structures has all makers build. One that fails is left out, and Report.Wrong says why.
@@ -224,6 +283,7 @@ func heap() int {
 
 // keys has all structures look the keys of one set up.
 func (r *run) keys(t Table, m *model, keys *Keys, all []built, cores []int) error {
+	r.report.noteKeys(t, keys)
 	right := m.answersTo(keys)
 	var entries []*entry
 	for _, b := range all {

@@ -52,15 +52,15 @@ var named = []struct {
 	make         func(*rand.Rand) []Route
 }{
 	{"vpc-10", "generated: local, default, networks on premises and in peers", func(r *rand.Rand) []Route { return vpc(r, 10, 0) }},
-	{"vpc-30", "generated: as vpc-10, and a gateway endpoint's prefix list of 20 entries", func(r *rand.Rand) []Route { return vpc(r, 30, 20) }},
+	{"vpc-30", "generated: as vpc-10, and an endpoint's prefix list of 20 entries", func(r *rand.Rand) []Route { return vpc(r, 30, 20) }},
 	{"vpc-120", "generated: as vpc-30, with more peers", func(r *rand.Rand) []Route { return vpc(r, 120, 20) }},
 	{"vpc-1000", "generated: as vpc-30, at the quota of 1,000 routes", func(r *rand.Rand) []Route { return vpc(r, 1000, 20) }},
-	{"aws-ranges", "generated: a likeness of the published IPv4 ranges of AWS, not their contents", awsRanges},
-	{"bgp4", "generated: lengths, nesting and neighbourhood as in a full Internet table; 200 next hops, each as likely", func(r *rand.Rand) []Route {
+	{"aws-ranges", "generated: like AWS's published IPv4 ranges, not those themselves", awsRanges},
+	{"bgp4", "generated: lengths and nesting as in a full Internet table", func(r *rand.Rand) []Route {
 		return internet(r, internet4, 200)
 	}},
 	{"bgp4-unique", "generated: as bgp4, with a next hop of its own for each prefix", func(r *rand.Rand) []Route { return internet(r, internet4, 0) }},
-	{"bgp6", "generated: lengths, nesting and neighbourhood as in a full Internet table; 200 next hops, each as likely", func(r *rand.Rand) []Route {
+	{"bgp6", "generated: lengths and nesting as in a full Internet table", func(r *rand.Rand) []Route {
 		return internet(r, internet6, 200)
 	}},
 }

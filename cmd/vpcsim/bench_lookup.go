@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,16 +23,16 @@ const lookupHelp = `Measures longest-prefix match. Contenders take turns, in an 
 spread; all answers are checked, one by one, against a slow obvious model.
 
 Tables:  %s, all generated;
-         --table reads a file of prefixes, or an MRT dump of RouteViews or RIPE RIS, either of them also .gz
+         --table reads a file of prefixes, or an MRT dump of RouteViews or RIPE RIS, either of them also .gz or .bz2
 Keys:    in-table, uniform, zipf, trace:FILE (the destinations of a pcap or pcapng file), fixed (one address: a trap)
 
---peers measures libraries in Go and, where libdpdk-dev is installed, DPDK's tables in the same process and the same rounds; it needs
-this program's source tree and Go. The exit code is 1 if an answer was wrong or, with --targets, a target was missed.`
+--peers measures libraries in Go and, where libdpdk-dev is installed, DPDK's tables in the same process and the same rounds. They are
+built from this program's source tree, by Go. Who cannot take part is named, with the cure. The exit code is 1 if an answer was wrong or, with --targets, a target was missed.`
 
 const lookupExample = `  vpcsim bench lookup --quick
   vpcsim bench lookup --tables vpc-30,bgp4 --keys in-table,uniform --peers --plot lookup.svg
   vpcsim bench lookup --peers --targets
-  vpcsim bench lookup --table rib.20260822.0000.gz --cores 1,2`
+  vpcsim bench lookup --table rib.20260822.0000.bz2 --cores 1,2`
 
 func (a *app) benchLookup() *cobra.Command {
 	plan, f := bench.DefaultPlan(), lookupFlags{}
@@ -44,6 +45,9 @@ func (a *app) benchLookup() *cobra.Command {
 			}
 			if f.quick {
 				hasten(cmd, &plan)
+			}
+			if err := contradiction(cmd, plan, f); err != nil {
+				return err
 			}
 			return a.measureLookup(cmd.Context(), plan, f)
 		},
@@ -83,6 +87,21 @@ func hasten(cmd *cobra.Command, plan *bench.Plan) {
 			keep()
 		}
 	}
+}
+
+// contradiction says which flags cannot be given together.
+func contradiction(cmd *cobra.Command, plan bench.Plan, f lookupFlags) error {
+	for _, name := range []string{"tables", "table", "keys", "batch", "cores", "updates"} {
+		if plan.Targets && cmd.Flags().Changed(name) {
+			return usage("--%s: --targets chooses tables, keys, batches and cores itself: leave one of both out", name)
+		}
+	}
+	for _, name := range slices.Concat(plan.Files, plan.Keys) {
+		if f.peers && strings.HasSuffix(name, "/dev/stdin") {
+			return usage("%s: with --peers another program reads it: write it to a file", name)
+		}
+	}
+	return nil
 }
 
 func (a *app) measureLookup(ctx context.Context, plan bench.Plan, f lookupFlags) error {

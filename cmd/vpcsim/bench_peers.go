@@ -22,28 +22,48 @@ import (
 // The peers are linked into a program of their own, bench/compare: whoever installs vpcsim gets none of them. It is built when it is asked
 // for, from the source tree, and runs everything, our own lookups included, as those that take turns must be in one process.
 
-// runPeers builds bench/compare, has it carry the plan out, and adds to its report which peers are missing.
+// runPeers builds bench/compare and has it carry the plan out. Peers that cannot be built are missing in the report, with the cure; all others take part.
 func (a *app) runPeers(ctx context.Context, plan bench.Plan, source string, tell func(bench.Progress)) (*bench.Report, error) {
-	tree, err := sourceTree(source)
-	if err != nil {
-		return nil, err
-	}
 	dir, err := os.MkdirTemp("", "vpcsim-compare-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
 	tell(bench.Progress{What: "build the peers"})
-	program, missing := filepath.Join(dir, "compare"), missingPeers()
-	if err := buildPeers(ctx, tree, ".", program, len(missing) == 0); err != nil {
-		return nil, err
+	program := filepath.Join(dir, "compare")
+	missing, err := buildAll(ctx, source, program)
+	var machine *port.Unsupported
+	var report *bench.Report
+	switch {
+	case err == nil:
+		report, err = a.compare(ctx, program, plan, tell)
+	case errors.As(err, &machine):
+		missing = []bench.Missing{{Name: "all peers", Why: machine.What, Cure: machine.Cure}}
+		report, err = bench.Run(ctx, plan, []bench.Maker{bench.Ours()}, tell)
 	}
-	report, err := a.compare(ctx, program, plan, tell)
 	if err != nil {
 		return nil, err
 	}
-	report.Missing = missing
+	report.Missing = append(missing, report.Missing...)
 	return report, nil
+}
+
+// buildAll builds the program with all peers that this machine can build.
+func buildAll(ctx context.Context, source, program string) ([]bench.Missing, error) {
+	tree, err := sourceTree(source)
+	if err != nil {
+		return nil, err
+	}
+	missing := missingPeers()
+	if len(missing) == 0 {
+		failed := buildPeers(ctx, tree, ".", program, true)
+		var machine *port.Unsupported
+		if !errors.As(failed, &machine) {
+			return nil, failed
+		}
+		missing = []bench.Missing{{Name: peersInC, Why: machine.What, Cure: curePeersInC}}
+	}
+	return missing, buildPeers(ctx, tree, ".", program, false)
 }
 
 // sourceTree returns the folder with vpcsim's go.mod: the one given, or the one that the working directory lies in.
@@ -67,8 +87,14 @@ func sourceTree(given string) (string, error) {
 	if given != "" {
 		return "", usage("--source %s: not vpcsim's source tree: it has no bench/compare", given)
 	}
-	return "", usage("--peers: the peers are built from vpcsim's source tree, which this folder does not lie in: name it with --source")
+	return "", &port.Unsupported{What: "the peers are built from vpcsim's source tree, which this folder does not lie in", Cure: "name it with --source"}
 }
+
+// The peers that need more than Go.
+const (
+	peersInC     = "rte_lpm, rte_lpm6, rte_fib, rte_fib6"
+	curePeersInC = "apt-get install libdpdk-dev gcc pkg-config"
+)
 
 // missingPeers says what cannot take part on this machine.
 func missingPeers() []bench.Missing {
@@ -83,13 +109,13 @@ func missingPeers() []bench.Missing {
 	if why == "" {
 		return nil
 	}
-	return []bench.Missing{{Name: "rte_lpm, rte_lpm6, rte_fib, rte_fib6", Why: why, Cure: "apt-get install libdpdk-dev gcc pkg-config"}}
+	return []bench.Missing{{Name: peersInC, Why: why, Cure: curePeersInC}}
 }
 
 // buildPeers builds a package of bench/compare.
 func buildPeers(ctx context.Context, tree, pkg, program string, dpdk bool) error {
 	if _, err := exec.LookPath("go"); err != nil {
-		return &port.Unsupported{What: "the peers must be built, and there is no Go", Cure: "install Go, or leave --peers out"}
+		return &port.Unsupported{What: "the peers must be built, and there is no Go", Cure: "install Go (https://go.dev/dl), and have it in PATH"}
 	}
 	args, cgo := []string{"build", "-buildvcs=false", "-o", program}, "CGO_ENABLED=0"
 	if dpdk {

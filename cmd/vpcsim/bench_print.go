@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,8 +24,13 @@ func printLookup(w io.Writer, r *bench.Report) {
 			continue // the notes are the table's and not the family's
 		}
 		for _, note := range t.Notes {
-			fmt.Fprintf(w, "%s: %s\n", t.Table, note)
+			wrapped(w, "", fmt.Sprintf("%s: %s", t.Table, note))
 		}
+	}
+	fmt.Fprintln(w)
+	row(w, "KEYS", "FAMILY", "WHAT THEY ARE")
+	for _, k := range r.KeySets {
+		row(w, shortKeys(k.Keys), k.Family, k.Note)
 	}
 	fmt.Fprintln(w)
 	row(w, "TABLE", "FAMILY", "CONTENDER", "BUILD", "BUILDS", "MEMORY", "PER PREFIX", "IN ALL", "STRUCTURE")
@@ -61,14 +67,32 @@ func printResults(w io.Writer, r *bench.Report) {
 			if x.Batch > 0 {
 				way += " " + strconv.Itoa(x.Batch)
 			}
-			keys := x.Keys
+			keys := shortKeys(x.Keys)
 			if x.Trap {
 				keys += " (a trap)"
 			}
-			row(w, x.Table, x.Family, keys, strconv.Itoa(x.Cores), x.Contender, way, fmt.Sprintf("%.2f", x.Ns.Median), fmt.Sprintf("%.2f", x.Ns.Min),
-				fmt.Sprintf("%.2f to %.2f", x.Ns.Q1, x.Ns.Q3), fmt.Sprintf("%.0f %%", 100*x.Ns.Relative()), fmt.Sprintf("%.1f", x.PerSecond/1e6), against(x, group))
+			row(w, x.Table, x.Family, keys, strconv.Itoa(x.Cores), x.Contender, way, figure(x.Ns.Median), figure(x.Ns.Min), figure(x.Ns.Q1)+" to "+figure(x.Ns.Q3),
+				fmt.Sprintf("%.0f %%", 100*x.Ns.Relative()), fmt.Sprintf("%.1f", x.PerSecond/1e6), against(x, group))
 		}
 		rest = rest[n:]
+	}
+}
+
+// shortKeys is a key set's name as it fits a column: a trace without its folder.
+func shortKeys(name string) string {
+	if file, ok := strings.CutPrefix(name, "trace:"); ok {
+		return "trace:" + filepath.Base(file)
+	}
+	return name
+}
+
+// wideText is how wide lines of text are, as in tables.
+const wideText = 118
+
+// wrapped writes a text, behind an indent, in lines that are not too wide.
+func wrapped(w io.Writer, indent, text string) {
+	for _, line := range bench.Wrap(text, wideText) {
+		fmt.Fprintln(w, indent+line)
 	}
 }
 
@@ -98,16 +122,20 @@ func printVerdicts(w io.Writer, targets []bench.TargetVerdict) {
 		return
 	}
 	fmt.Fprintln(w)
-	row(w, "CASE", "TARGET", "GOT", "QUARTILES", "OURS", "PEER", "VERDICT")
+	row(w, "CASE", "TARGET", "GOT", "QUARTILES", "VERDICT")
 	for _, t := range targets {
-		row(w, t.Case, t.Target, t.Got, t.Spread, t.Ours, t.Peer, t.Verdict)
+		row(w, t.Case, t.Target, t.Got, t.Spread, t.Verdict)
+		if t.Ours+t.Peer != "" {
+			row(w, "  "+t.Ours, t.Peer)
+		}
 	}
 }
 
 // printMissing says who could not take part.
 func printMissing(w io.Writer, missing []bench.Missing) {
 	for _, m := range missing {
-		fmt.Fprintf(w, "\nmissing: %s: %s (cure: %s)\n", m.Name, m.Why, m.Cure)
+		fmt.Fprintln(w)
+		wrapped(w, "", fmt.Sprintf("missing: %s: %s (cure: %s)", m.Name, m.Why, m.Cure))
 	}
 }
 
@@ -117,7 +145,7 @@ func printWarnings(w io.Writer, warnings []string) {
 		if i == 0 {
 			fmt.Fprintln(w, "\nDo not trust these figures:")
 		}
-		fmt.Fprintf(w, "  %s\n", text)
+		wrapped(w, "  ", text)
 	}
 }
 

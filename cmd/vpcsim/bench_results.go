@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -34,10 +33,11 @@ type outcome interface {
 // measured runs a benchmark, writes its outcome wherever it is wanted, and says what went wrong with it: what kind of thing, and each.
 func measured[R outcome](ctx context.Context, a *app, to results, run func(context.Context, func(bench.Progress)) (R, error),
 	table func(io.Writer, R), faults func(R) (string, []string)) error {
-	outputs, err := createAll(to.csv, to.plot)
+	outputs, err := openOutputs(to.csv, to.plot)
 	if err != nil {
 		return err
 	}
+	defer outputs.close()
 	ctx, cancel := a.within(ctx, 0)
 	defer cancel()
 	bar := &progressBar{app: a}
@@ -60,31 +60,6 @@ func measured[R outcome](ctx context.Context, a *app, to results, run func(conte
 		return &exit{code: exitFailed}
 	}
 	return nil
-}
-
-// files are those that results go to. They are created before anything is measured: minutes later is too late to learn that one cannot be.
-type files map[string]*os.File
-
-func createAll(names ...string) (files, error) {
-	all := files{}
-	for _, name := range names {
-		if name == "" {
-			continue
-		}
-		f, err := os.Create(name)
-		if err != nil {
-			return nil, usage("%w", err)
-		}
-		all[name] = f
-	}
-	return all, nil
-}
-
-func (f files) write(name string, content func(io.Writer) error) error {
-	if name == "" {
-		return nil
-	}
-	return errors.Join(content(f[name]), f[name].Close())
 }
 
 // progressBar tells how far a run is: in place on a terminal, elsewhere by a line each second at most.
