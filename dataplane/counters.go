@@ -47,7 +47,7 @@ func (c *Counters) Dropped() (sum uint64) {
 // drop counts a packet as dropped.
 func (c *Counters) drop(p *packet.Packet, reason drop.Reason) {
 	c.Drops[reason] += uint64(p.Segments())
-	c.DropBytes[reason] += uint64(p.Len())
+	c.DropBytes[reason] += uint64(p.WireBytes())
 }
 
 // resume takes back that a fragment was dropped.

@@ -7,6 +7,7 @@ import (
 	"vpcsim/dataplane/capture"
 	"vpcsim/dataplane/drop"
 	"vpcsim/dataplane/packet"
+	"vpcsim/dataplane/pcapfilter"
 )
 
 // Point is a place where packets are captured: the port of an interface, or where decisions of one stage are made. An empty Where
@@ -109,10 +110,10 @@ func (w *Worker) approach(where string, p *packet.Packet) {
 func (w *Worker) shoot(at Place, toward capture.Direction, p *packet.Packet) {
 	m := &w.film
 	for n, by := range w.watch.all {
-		if m.followers>>n&1 == 0 || by.capture == nil || !by.capture.covers(at) || by.Expression != nil && (!m.decoded || !by.Expression.Match(p)) {
+		if m.followers>>n&1 == 0 || by.capture == nil || !by.capture.covers(at) {
 			continue
 		}
-		w.eachDatagram(p, m.decoded, func(b []byte) {
+		w.eachDatagram(p, m.decoded, by.Expression, func(b []byte) {
 			start := len(m.bytes)
 			m.bytes = append(m.bytes, b...)
 			m.shots = append(m.shots, shot{n, at, toward, start, len(m.bytes)})
@@ -154,21 +155,25 @@ func (w *Worker) shootOwn(at Place, to *Interface, p *packet.Packet) {
 	o := Observation{Time: p.Time, To: to.ID, Src: d.src, Dst: d.dst, end: d}
 	for _, by := range w.watch.all {
 		c := by.capture
-		if c != nil && c.covers(at) && by.enters("", p.Protocol, d.src, d.dst) && by.Expression.Match(p) && by.ended(&o) {
-			w.eachDatagram(p, true, func(b []byte) { c.Recorder.Packet(c.id(at), o.Time, capture.Inbound, b, "") })
+		if c != nil && c.covers(at) && by.enters("", p.Protocol, d.src, d.dst) && by.ended(&o) {
+			w.eachDatagram(p, true, by.Expression, func(b []byte) { c.Recorder.Packet(c.id(at), o.Time, capture.Inbound, b, "") })
 		}
 	}
 }
 
-// eachDatagram calls visit with what a wire carries for a packet: each segment of a super-packet, with checksums that are complete. One
-// that could not be decoded is as it came. It is the one place where captures make datagrams of packets.
-func (w *Worker) eachDatagram(p *packet.Packet, decoded bool, visit func([]byte)) {
+// eachDatagram calls visit with what a wire carries for a packet, as far as it matches: each segment of a super-packet, with checksums
+// that are complete. One that could not be decoded is as it came, and matches nil alone. It is the one place where captures make datagrams
+// of packets.
+func (w *Worker) eachDatagram(p *packet.Packet, decoded bool, matching *pcapfilter.Filter, visit func([]byte)) {
 	if !decoded || p.SegmentSize == 0 && !p.ChecksumPartial() {
-		visit(p.Bytes())
+		if matching == nil || decoded && matching.Match(p) {
+			visit(p.Bytes())
+		}
 		return
 	}
 	for n, more := 0, true; more; n++ {
-		more = p.SegmentInto(w.wire, n)
-		visit(w.wire.Bytes())
+		if more = p.SegmentInto(w.wire, n); matching.Match(w.wire) {
+			visit(w.wire.Bytes())
+		}
 	}
 }

@@ -71,7 +71,7 @@ func (m *meter) add(flow conntrack.Tuple, p *packet.Packet, d direction) {
 		c = &e.now.sent
 	}
 	c.Packets += uint64(p.Segments())
-	c.Bytes += uint64(p.Len())
+	c.Bytes += uint64(p.WireBytes())
 }
 
 // turn begins a window.

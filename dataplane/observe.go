@@ -25,7 +25,7 @@ type Observation struct {
 	From, To           string // ids of the interfaces that sent it and that got it; To is empty if it was dropped
 	Protocol, TCPFlags uint8
 	ICMPType, ICMPCode uint8
-	Length, Segments   int            // bytes of the datagram, and how many a wire would carry for it
+	Length, Segments   int            // bytes of all datagrams that a wire would carry for it, headers included, and how many those are
 	Src, Dst           netip.AddrPort // when it entered; invalid of a malformed one. Of one that was lost on the way out: when it left
 
 	end   decision
@@ -232,7 +232,7 @@ func (w *Worker) chosen(n int) bool {
 func (w *Worker) observation(p *packet.Packet) Observation {
 	return Observation{
 		Time: p.Time, From: w.in.id, Protocol: p.Protocol, TCPFlags: p.TCPFlags, ICMPType: p.ICMPType, ICMPCode: p.ICMPCode,
-		Length: p.Len(), Segments: p.Segments(), Src: w.source, Dst: w.entered,
+		Length: p.WireBytes(), Segments: p.Segments(), Src: w.source, Dst: w.entered,
 	}
 }
 

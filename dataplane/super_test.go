@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"maps"
 	"net"
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -13,9 +15,11 @@ import (
 	"github.com/google/gopacket/pcapgo"
 	"github.com/stretchr/testify/require"
 
+	"vpcsim/dataplane/aggregation"
 	"vpcsim/dataplane/capture"
 	"vpcsim/dataplane/drop"
 	"vpcsim/dataplane/packet"
+	"vpcsim/dataplane/pcapfilter"
 	"vpcsim/dataplane/port"
 	"vpcsim/internal/packettest"
 )
@@ -50,7 +54,10 @@ type superWire struct {
 	recorder *capture.Recorder
 }
 
-func newSuperWire(t *testing.T) *superWire {
+func newSuperWire(t *testing.T) *superWire { return newSuperWireOf(t, Filter{}) }
+
+// newSuperWireOf is newSuperWire, but only what the filter wants is captured.
+func newSuperWireOf(t *testing.T, captured Filter) *superWire {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	t.Cleanup(cancel)
 	s := &superWire{
@@ -59,7 +66,7 @@ func newSuperWire(t *testing.T) *superWire {
 	}
 	s.recorder = capture.NewRecorder(closer{&s.pcap}, 0, 0)
 	_, err := s.router.Capture(Capturing{
-		Points: []Point{{Port: true}}, Recorder: s.recorder,
+		Filter: captured, Points: []Point{{Port: true}}, Recorder: s.recorder,
 		Describe: func(at Place) (string, string) { return at.Where, "" },
 		Explain:  func(o *Observation) string { return o.End().Drop.String() },
 	})
@@ -132,6 +139,120 @@ func TestASuperPacketCrossesAndIsCutForAPortWithoutOffload(t *testing.T) {
 		if got := s.captured(); !slices.Equal(got[0], want) || !slices.Equal(got[1], want) {
 			t.Errorf("captured %v", got)
 		}
+	}
+}
+
+// numbers are all that is counted of a packet and its segments.
+type numbers struct {
+	total  Counters
+	counts map[Counted]Count
+	rates  []FlowRate
+	logged map[aggregation.Flow]int
+}
+
+// count sends packets, and returns what the router and a flow log then say.
+func (s *superWire) count(packets ...*packet.Packet) numbers {
+	n := numbers{logged: map[aggregation.Flow]int{}}
+	s.commit(options{change: func(to *Snapshot) {
+		withNAT(natGateway())(to)
+		filtered(to)
+		from, i := to.Interface("eni-app"), to.Interface("eni-far")
+		i.Groups, i.Subnet.ACL = from.Groups, from.Subnet.ACL
+	}})
+	log, _ := s.router.OpenFlowLog(FlowLogConfig{}, 1)
+	s.router.WatchFlows(5 * time.Second)
+	for _, p := range packets {
+		s.feed.super <- p
+	}
+	s.feed.super <- packet.New(0) // malformed; when it is taken, all before have been dealt with
+	s.clock.Add(int64(Window))
+	n.rates = s.router.FlowRates(10)
+	for i := range n.rates {
+		n.rates[i].Interface = nil // which is of this router alone
+	}
+	s.close()
+	u := s.router.Usage()
+	n.total, n.counts = u.Total, u.Counts
+	n.total.ICMPErrors = 0 // one for all segments
+	aggregation.Merge(log.Close().Tables, func(f *aggregation.Flow) { n.logged[*f]++ })
+	return n
+}
+
+// TestNoNumberDependsOnOffloads: a super-packet is counted by the router, at routes, gateways, rules and entries, in flow logs and in rates as
+// its segments are when they come one by one; also where it is dropped.
+func TestNoNumberDependsOnOffloads(t *testing.T) {
+	for _, row := range []struct {
+		name     string
+		protocol uint8
+		size     uint16
+		change   func(*packet.Packet)
+		dropped  drop.Reason
+	}{
+		{"TCP to the internet", packet.TCP, 1000, func(*packet.Packet) {}, drop.None},
+		{"UDP to the internet", packet.UDP, 1000, func(*packet.Packet) {}, drop.None},
+		{"segments larger than the path takes", packet.TCP, 2000, func(*packet.Packet) {}, drop.MTUExceeded},
+		{"to where no route leads", packet.TCP, 1000, func(p *packet.Packet) { p.SetDst(netip.MustParseAddr("10.0.9.9")) }, drop.NoPossibleDestination},
+		{"refused by the network ACL", packet.TCP, 1000, func(p *packet.Packet) { p.SetDstPort(23) }, drop.NetworkACL},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			opens, whole := super(row.protocol, 1, 0), super(row.protocol, 5500, row.size)
+			require.Equal(t, packet.OK, opens.Decode())
+			require.Equal(t, packet.OK, whole.Decode())
+			row.change(opens)
+			row.change(whole)
+			segments := []*packet.Packet{opens} // so that the group's rule need be asked no more
+			for n, more := 0, true; more; n++ {
+				p := packet.New(packet.MaxSize)
+				more = whole.SegmentInto(p, n)
+				segments = append(segments, p)
+			}
+			got, want := newSuperWire(t).count(opens, whole), newSuperWire(t).count(segments...)
+			for thing, n := range want.counts {
+				if got.counts[thing] != n {
+					t.Errorf("%+v: %v, of the segments %v", thing, got.counts[thing], n)
+				}
+			}
+			if got.total != want.total || !maps.Equal(got.logged, want.logged) || !slices.Equal(got.rates, want.rates) {
+				t.Errorf("%+v %+v %+v, of the segments\n%+v %+v %+v", got.total, got.logged, got.rates, want.total, want.logged, want.rates)
+			}
+			if n := got.total.Drops[row.dropped]; row.dropped != drop.None && n < uint64(len(segments)-1) {
+				t.Errorf("drops %v", got.total.Drops)
+			}
+			sum := got.total.BytesOut
+			for _, bytes := range got.total.DropBytes {
+				sum += bytes
+			}
+			if sum != got.total.BytesIn {
+				t.Errorf("%d bytes in, %d out or dropped", got.total.BytesIn, sum)
+			}
+			if len(got.counts) < 10 || len(got.logged) == 0 || len(got.rates) == 0 {
+				t.Errorf("too little was counted: %+v", got)
+			}
+		})
+	}
+}
+
+// TestACaptureAsksAboutEachSegment, and not about the super-packet, of which no wire knows.
+func TestACaptureAsksAboutEachSegment(t *testing.T) {
+	for expression, want := range map[string][]int{
+		"port 53":                            {1000, 1000, 500},
+		"port 54":                            nil,
+		"greater 1041":                       nil,
+		"less 600":                           {500},
+		"ip[2:2] = 1040":                     {1000, 1000},
+		"tcp[tcpflags] & tcp-push != 0":      {500},
+		"tcp[4:4] = 1001 and tcp[20] = 0x03": {1000},
+	} {
+		t.Run(expression, func(t *testing.T) {
+			f, err := pcapfilter.Parse(expression)
+			require.NoError(t, err)
+			s := newSuperWireOf(t, Filter{Expression: f})
+			s.feed.super <- super(packet.TCP, 2500, 1000)
+			s.receive("host")
+			if got := s.captured(); !slices.Equal(got[0], want) || !slices.Equal(got[1], want) {
+				t.Errorf("captured %v, want %v at both ends", got, want)
+			}
+		})
 	}
 }
 

@@ -96,7 +96,7 @@ func (t tallies) clear(n uint32) {
 // count counts p at the thing with the given number; what has none has 0. A worker that only traces has no counts.
 func (w *Worker) count(n uint32, p *packet.Packet) {
 	if n != 0 {
-		w.tallies.add(n, p.Segments(), p.Len())
+		w.tallies.add(n, p.Segments(), p.WireBytes())
 	}
 }
 

@@ -189,15 +189,11 @@ func (t *Table) second(now int64) uint16 {
 }
 
 func (s *sums) see(p *packet.Packet, second uint16) {
-	n, bytes := p.Segments(), p.Len()
-	if n > 1 {
-		bytes += (n - 1) * (p.Len() - p.PayloadLen()) // each has its own headers on the wire
-	}
 	if s.packets == 0 {
 		s.first = second
 	}
-	s.packets += uint64(n)
-	s.bytes += uint64(bytes)
+	s.packets += uint64(p.Segments())
+	s.bytes += uint64(p.WireBytes())
 	s.last = max(s.last, second)
 	if p.Protocol == packet.TCP && !p.LaterFragment() {
 		s.flags |= flags(p.TCPFlags)

@@ -26,6 +26,7 @@ func (f *Filter) String() string { return f.text }
 // Match says whether the expression is true of a packet, which has been decoded without fault. A nil Filter matches everything.
 //
 // Reading a byte that the packet does not have, or dividing by zero, makes the whole expression false, as it does in the kernel.
+// The length of a super-packet is that of its largest segment.
 func (f *Filter) Match(p *packet.Packet) bool {
 	if f == nil {
 		return true

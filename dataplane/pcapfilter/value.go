@@ -79,7 +79,7 @@ func (v *value) number32(m *matching) uint32 {
 	case 'n':
 		return v.number
 	case 'l':
-		return uint32(m.p.Len())
+		return uint32(m.p.WireLen())
 	case '[':
 		return v.load(m)
 	}

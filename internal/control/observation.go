@@ -33,7 +33,7 @@ type ObservationView struct {
 	Destination      string `json:"Destination"` // empty, as Source, where there is none to tell: a malformed packet
 	SourceAtEnd      string `json:"SourceAtEnd"`
 	DestinationAtEnd string `json:"DestinationAtEnd"`
-	Bytes            int    `json:"Bytes"`
+	Bytes            int    `json:"Bytes"`   // of all of its segments, headers included
 	Packets          int    `json:"Packets"` // 1, or how many segments a super-packet stands for
 
 	Explanation string     `json:"Explanation"`
