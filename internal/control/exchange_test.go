@@ -14,13 +14,11 @@ import (
 	"os"
 	"testing"
 	"time"
-	"unsafe"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/icmp"
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
-	"golang.org/x/sys/unix"
 )
 
 // exchange is what two programs say to each other, by all protocols, so that each gets what the other sent.
@@ -122,13 +120,9 @@ func (x exchange) udp(t *testing.T) {
 // transmit sends data from one socket to the other, in datagrams of the size in one call, until they arrive as they are: a path
 // may first have to tell that a datagram is too large. It returns from where they came.
 func transmit(from, to *net.UDPConn, addr netip.AddrPort, data []byte, size int) (sender netip.AddrPort, err error) {
-	control := make([]byte, unix.CmsgSpace(2))
-	header := (*unix.Cmsghdr)(unsafe.Pointer(&control[0]))
-	header.Level, header.Type = unix.SOL_UDP, unix.UDP_SEGMENT
-	header.SetLen(unix.CmsgLen(2))
-	binary.NativeEndian.PutUint16(control[unix.CmsgLen(0):], uint16(size))
-	if size == len(data) {
-		control = nil
+	var control []byte
+	if size < len(data) {
+		control = segmentsOf(uint16(size))
 	}
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		if _, _, err = from.WriteMsgUDPAddrPort(data, control, addr); err != nil {
