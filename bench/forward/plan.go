@@ -19,6 +19,7 @@ type Plan struct {
 	Targets  bool          `json:"Targets"`  // judge docs/performance.md's targets; says which paths, features, peers and measures
 	Quick    bool          `json:"Quick"`
 	Relay    string        `json:"-"` // the program of the peers in Go; empty if it is not there
+	NoRelay  string        `json:"-"` // why there is none
 }
 
 // Ours and Direct are the contenders that always take part: our lab, and nobody.
@@ -78,7 +79,7 @@ func (p *Plan) Check() error {
 // untrusted says why figures of this plan should not be quoted; nothing if they may be.
 func (p *Plan) untrusted() (why []string) {
 	if p.Rounds < 5 {
-		why = append(why, fmt.Sprintf("%d rounds say little about the spread; 5 are the least to quote", p.Rounds))
+		why = append(why, fmt.Sprintf("rounds: %d, which says little about the spread; 5 are the least to quote", p.Rounds))
 	}
 	if p.Turn < time.Second {
 		why = append(why, fmt.Sprintf("turns of %s measure the beginning of a connection more than the connection; a second is the least to quote", p.Turn))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 
@@ -55,8 +56,11 @@ func Run(ctx context.Context, plan Plan, tell func(bench.Progress)) (report *Rep
 // notes say how to read the figures of a plan.
 func (p *Plan) notes() (all []string) {
 	sender := "TCP streams are sent by iperf3"
-	if !hasIperf3(p.Turn) {
-		sender = "TCP streams are sent by this program: iperf3 is not installed (apt-get install iperf3), or turns are shorter than the second it counts in"
+	switch _, err := exec.LookPath("iperf3"); {
+	case err != nil:
+		sender = "TCP streams are sent by this program: iperf3 is not installed (apt-get install iperf3)"
+	case !hasIperf3(p.Turn):
+		sender = "TCP streams are sent by this program: turns are shorter than the second that iperf3 counts in"
 	}
 	congestion, _ := os.ReadFile("/proc/sys/net/ipv4/tcp_congestion_control") // only told
 	all = append(all, sender, "congestion control in all namespaces: cubic, or reno where the machine does not let them choose; the machine's own is "+strings.TrimSpace(string(congestion)),

@@ -1,6 +1,7 @@
 package forward
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -57,7 +58,7 @@ func relay(name, about string, header bool) contender {
 		},
 		missing: func(p Plan) *bench.Missing {
 			if p.Relay == "" {
-				return &bench.Missing{Name: name, Why: "it could not be built", Cure: "install Go, and run in vpcsim's source tree, or name that with --source; go mod download in its bench/compare needs Go's module proxy"}
+				return &bench.Missing{Name: name, Why: cmp.Or(p.NoRelay, "it was not built"), Cure: "install Go, and run in vpcsim's source tree, or name that with --source; go mod download in its bench/compare needs Go's module proxy"}
 			}
 			return nil
 		},

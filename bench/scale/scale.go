@@ -139,7 +139,7 @@ func Run(ctx context.Context, plan Plan, tell func(bench.Progress)) (*Report, er
 		spreads = append(spreads, r.StartS, r.StopS, r.KiB, r.PingS)
 	}
 	if plan.Rounds < 3 {
-		report.Warnings = append(report.Warnings, fmt.Sprintf("%d rounds say nothing about the spread; 3 are the least to quote", plan.Rounds))
+		report.Warnings = append(report.Warnings, fmt.Sprintf("rounds: %d, which says nothing about the spread; 3 are the least to quote", plan.Rounds))
 	}
 	report.Warnings = append(report.Warnings, watch.End(spreads)...)
 	return report, nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 
 	"vpcsim/bench"
 	"vpcsim/bench/forward"
+	"vpcsim/dataplane/port"
 	"vpcsim/topology/host"
 )
 
@@ -82,8 +84,11 @@ func namedPeers(names []string) []string {
 	return names
 }
 
-// relayVariable tells the confined program where the peers in Go are: they are built outside, where the module proxy is.
-const relayVariable = "VPCSIM_RELAY"
+// These tell the confined program where the peers in Go are, or why they are nowhere: they are built outside, where the module proxy is.
+const (
+	relayVariable   = "VPCSIM_RELAY"
+	noRelayVariable = "VPCSIM_NO_RELAY"
+)
 
 func (a *app) measureForward(ctx context.Context, plan forward.Plan, f forwardFlags) error {
 	if err := plan.Check(); err != nil {
@@ -96,28 +101,42 @@ func (a *app) measureForward(ctx context.Context, plan forward.Plan, f forwardFl
 			return err
 		}
 		defer os.RemoveAll(dir)
-		if relay := filepath.Join(dir, "relay"); a.buildRelay(ctx, f.source, relay) {
-			options.Env = append(options.Env, relayVariable+"="+relay)
+		variable, err := a.buildRelay(ctx, f.source, filepath.Join(dir, "relay"))
+		if err != nil {
+			return err
 		}
+		options.Env = append(options.Env, variable)
 	}
 	if err := a.confine(options); err != nil {
 		return err
 	}
-	plan.Relay = os.Getenv(relayVariable)
+	plan.Relay, plan.NoRelay = os.Getenv(relayVariable), os.Getenv(noRelayVariable)
 	return measured(ctx, a, f.results, func(ctx context.Context, tell func(bench.Progress)) (*forward.Report, error) {
 		return forward.Run(ctx, plan, tell)
 	}, printForward, func(r *forward.Report) (string, []string) { return "not measured", r.Failed })
 }
 
-// buildRelay builds the peers in Go and says whether it could; else what hinders it is told, and they are missing.
-func (a *app) buildRelay(ctx context.Context, source, program string) bool {
+// buildRelay builds the peers in Go and returns the variable that says where they are. Where they cannot be built they are missing, and it says
+// why; a source tree that was given and is none is an error.
+func (a *app) buildRelay(ctx context.Context, source, program string) (variable string, err error) {
 	a.say("building the peers in Go")
 	tree, err := sourceTree(source)
+	if err != nil && source != "" {
+		return "", err
+	}
 	if err == nil {
 		err = buildPeers(ctx, tree, "relay", program, false)
 	}
-	if err != nil {
-		a.say("the peers in Go are left out: %v", err)
+	switch {
+	case err == nil:
+		return relayVariable + "=" + program, nil
+	case ctx.Err() != nil:
+		return "", ctx.Err()
 	}
-	return err == nil
+	a.say("the peers in Go are left out: %v", err)
+	why := err.Error()
+	if u, ok := errors.AsType[*port.Unsupported](err); ok {
+		why = u.What
+	}
+	return noRelayVariable + "=" + strings.Join(strings.Fields(why), " "), nil
 }
