@@ -35,10 +35,10 @@ func (p *Packet) SegmentInto(dst *Packet, n int) (more bool) {
 
 // HeaderLen is the length in bytes of all headers of a TCP or UDP packet that is no later fragment.
 func (p *Packet) HeaderLen() int {
-	if p.Protocol == UDP {
-		return int(p.transport) + 8
+	if p.Protocol == TCP {
+		return int(p.transport) + int(p.Bytes()[int(p.transport)+12]>>4)*4
 	}
-	return int(p.transport) + int(p.Bytes()[int(p.transport)+12]>>4)*4
+	return int(p.transport) + 8
 }
 
 // segment is the payload of the n-th segment.

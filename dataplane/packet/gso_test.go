@@ -190,6 +190,33 @@ func TestWhatIsNoPlainPartialChecksumIsCompletedAtOnce(t *testing.T) {
 	}
 }
 
+// TestAPartialChecksumInAHeaderThatWasJudgedIsRefused: completing it would change what filters and tables have yet to see.
+func TestAPartialChecksumInAHeaderThatWasJudgedIsRefused(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		d         datagram
+		start, at int
+	}{
+		{"in the addresses", udp4(), 16, 16},
+		{"over UDP's destination port and length", udp4(), 20, 23},
+		{"half in UDP's checksum", udp4(), 20, 27},
+		{"over TCP's urgent pointer", tcp4(), 20, 38},
+		{"over TCP's flags", tcp6(), 40, 53},
+		{"over an echo's type and code", echo4(), 20, 20},
+		{"over an echo's identifier", echo6(), 40, 44},
+	} {
+		c.d.payload = noise(60)
+		p := New(MaxSize)
+		p.SetBytes(c.d.bytes(t))
+		if !p.SetPartialChecksum(c.start, c.at) {
+			t.Errorf("%s: no place for a checksum", c.name)
+		}
+		if f := p.Decode(); f != BadTransport {
+			t.Errorf("%s: got %v", c.name, f)
+		}
+	}
+}
+
 func TestDecodeRefusesSuperPacketsThatCannotBe(t *testing.T) {
 	long := udp4()
 	long.payload = noise(200)

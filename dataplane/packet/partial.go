@@ -68,8 +68,8 @@ func (p *Packet) settle() Fault {
 		p.sumFrom, p.sumAt = p.transport, p.checksum
 		b := p.Bytes()
 		be.PutUint16(b[p.checksum:], fold(pseudoSum(b, p.Protocol, len(b)-int(p.transport))))
-	case int(p.sumAt)+2 > p.n || p.sumFrom < p.transport:
-		return BadTransport // it was in the padding, or covers the header that has just been judged
+	case int(p.sumAt)+2 > p.n || p.sumFrom < p.transport || p.checksum != 0 && p.sumAt != p.checksum && int(p.sumAt) < p.HeaderLen():
+		return BadTransport // it was in the padding, or would change a header that has just been judged
 	case p.Protocol != TCP && p.Protocol != UDP || p.fragment != 0 || p.sumFrom != p.transport || p.sumAt != p.checksum:
 		p.CompleteChecksum()
 	}
