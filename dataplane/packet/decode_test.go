@@ -236,10 +236,18 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
+// compareIPv6 cuts padding off itself: gopacket takes it for payload behind a hop-by-hop header, whose length it counts twice.
 func compareIPv6(t *testing.T, p *Packet, fault Fault, b []byte) {
+	if fault != OK && fault < BadFragment {
+		return
+	}
+	b = b[:40+int(be.Uint16(b[4:]))]
+	if p.Len() != len(b) {
+		t.Fatalf("%d bytes are left of %d", p.Len(), len(b))
+	}
 	g := gopacket.NewPacket(b, layers.LayerTypeIPv6, gopacket.NoCopy)
 	ip, _ := g.NetworkLayer().(*layers.IPv6)
-	if ip == nil || fault != OK && fault < BadFragment {
+	if ip == nil {
 		return
 	}
 	if addr(ip.SrcIP) != p.Src || addr(ip.DstIP) != p.Dst {
