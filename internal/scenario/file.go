@@ -26,7 +26,7 @@ type WorkloadSpec struct {
 	Device   int           `yaml:"device" doc:"index of the network interface whose address the client uses (default 0, the primary)"`
 	Every    time.Duration `yaml:"every" doc:"pause between writes, or between the requests of keepalive"`
 	Stall    time.Duration `yaml:"stall" doc:"the client's own timer: how long without progress counts as a stall (default 2s)"`
-	Connect  time.Duration `yaml:"connect_timeout" doc:"how long connecting may take (default 1s)"`
+	Connect  time.Duration `yaml:"connect_timeout" doc:"how long connecting may take (default 5s)"`
 	Command  []string      `yaml:"command" doc:"command line, for kind command"`
 	Replaces string        `yaml:"replaces" doc:"the workload whose lost connection this one opens again: a new connection to the same name"`
 	Expect   *Expect       `yaml:"expect" doc:"what must be true of the connection in the end"`

@@ -35,9 +35,9 @@ type Options struct {
 
 // How long the timeline waits before it goes on without what it waited for. The report then tells what is missing.
 const (
-	settleLimit = 8 * time.Second // for a client to connect and move data, or to fail
-	loseLimit   = 8 * time.Second // for a client to notice that its connection is lost
-	proofLimit  = 4 * time.Second // for a client to move data after the last change
+	settleLimit = time.Minute     // for a client to connect and move data, or to fail
+	loseLimit   = time.Minute     // for a client to notice that its connection is lost
+	proofLimit  = 8 * time.Second // for a client to move data after the last change
 	stopLimit   = 5 * time.Second // for a workload to end in good order
 	endLimit    = time.Minute     // for a command to end
 )

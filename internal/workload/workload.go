@@ -49,7 +49,7 @@ const (
 const (
 	DefaultEvery          = 2 * time.Millisecond // KeepAlive: one second
 	DefaultBytes          = 4 << 10              // Download: 16 KiB
-	DefaultConnectTimeout = time.Second
+	DefaultConnectTimeout = 5 * time.Second      // in which a kernel sends a SYN three times
 	DefaultStall          = 2 * time.Second
 )
 

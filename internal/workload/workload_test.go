@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience is how long a test waits for what must come. It decides nothing in a passing test.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // watched is a workload and the events it has reported.
 type watched struct {
@@ -42,8 +43,10 @@ func startWorkload(cmd *exec.Cmd) error {
 	return cmd.Start()
 }
 
+// start has a workload be as patient as the test, unless the spec says how long to wait.
 func start(t *testing.T, spec Spec) *watched {
 	t.Helper()
+	spec.ConnectTimeout, spec.Stall = cmp.Or(spec.ConnectTimeout, patience), cmp.Or(spec.Stall, patience)
 	exe, err := os.Executable()
 	require.NoError(t, err)
 	w := &watched{events: make(chan Event, 1000)}
@@ -345,17 +348,18 @@ func TestOtherEndsOfAConnection(t *testing.T) {
 	full := fullListener(t)
 	for _, tc := range []struct {
 		name, url, connect string
+		timeout            time.Duration // if it waits in vain
 		errno, text        string
 	}{
-		{"the far end closes", "http://s3/x/y", closing.Addr().String(), "", "closed by the far end"},
-		{"S3 refuses", "http://s3.us-east-1.amazonaws.com/data/none", s3addr, "", "HTTP 404 Not Found NoSuchKey"},
-		{"an answer without a length", "http://s3/x/y", chunked.Addr().String(), "", "no Content-Length"},
-		{"nobody listens", "http://s3/x/y", gone.Addr().String(), "ECONNREFUSED", "refused"},
-		{"nobody answers", "http://s3/x/y", full, "ETIMEDOUT", "connect timeout"},
-		{"the name has no address", "http://nowhere.invalid/x/y", "", "", "nowhere.invalid"},
+		{"the far end closes", "http://s3/x/y", closing.Addr().String(), 0, "", "closed by the far end"},
+		{"S3 refuses", "http://s3.us-east-1.amazonaws.com/data/none", s3addr, 0, "", "HTTP 404 Not Found NoSuchKey"},
+		{"an answer without a length", "http://s3/x/y", chunked.Addr().String(), 0, "", "no Content-Length"},
+		{"nobody listens", "http://s3/x/y", gone.Addr().String(), 0, "ECONNREFUSED", "refused"},
+		{"nobody answers", "http://s3/x/y", full, 200 * time.Millisecond, "ETIMEDOUT", "connect timeout"},
+		{"the name has no address", "http://nowhere.invalid/x/y", "", 200 * time.Millisecond, "", "nowhere.invalid"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			w := start(t, Spec{Kind: Download, URL: tc.url, Connect: tc.connect, ConnectTimeout: 200 * time.Millisecond})
+			w := start(t, Spec{Kind: Download, URL: tc.url, Connect: tc.connect, ConnectTimeout: tc.timeout})
 			if tc.connect == closing.Addr().String() {
 				require.NoError(t, request(t, closing).Close())
 			}
