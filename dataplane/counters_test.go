@@ -83,7 +83,7 @@ func TestDeliveredIsWhatWentOut(t *testing.T) {
 		w.receive("eni-far")
 		w.receive("host")
 	}
-	require.Eventually(t, func() bool { return w.router.Counters().PacketsOut == 100 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return w.router.Counters().PacketsOut == 100 }, time.Minute, time.Millisecond)
 	u, sum, bytes := w.router.Usage(), uint64(0), uint64(0)
 	balanced(t, u, nil)
 	for _, i := range u.Interfaces {

@@ -263,7 +263,7 @@ func TestWorkersForwardWhatPortsRead(t *testing.T) {
 		ports[id] = l.attach(id, 64)
 	}
 	l.commit(options{})
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	receive := func(id string) *packet.Packet {
 		t.Helper()

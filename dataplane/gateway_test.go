@@ -209,7 +209,7 @@ func newWire(t *testing.T, o options) *wire {
 		w.ports[id] = w.attach(id, 64)
 	}
 	w.commit(o)
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
 	w.ctx = ctx
 	return w

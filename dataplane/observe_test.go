@@ -51,7 +51,7 @@ func (w *watched) next(o *Observer) *Observation {
 	select {
 	case seen := <-o.C:
 		return seen
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		w.t.Fatal("nothing is observed")
 		return nil
 	}

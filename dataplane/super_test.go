@@ -58,7 +58,7 @@ func newSuperWire(t *testing.T) *superWire { return newSuperWireOf(t, Filter{}) 
 
 // newSuperWireOf is newSuperWire, but only what the filter wants is captured.
 func newSuperWireOf(t *testing.T, captured Filter) *superWire {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
 	s := &superWire{
 		wire: &wire{lab: newLab(t, Natural), ports: map[string]*port.Pipe{}, ctx: ctx},

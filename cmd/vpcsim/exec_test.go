@@ -30,7 +30,7 @@ func inTerminal(t *testing.T, size *pty.Winsize, keys string, args ...string) (s
 	master, err := pty.StartWithSize(cmd, size)
 	require.NoError(t, err)
 	defer master.Close()
-	defer time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() }).Stop()
+	defer time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() }).Stop()
 	var b strings.Builder
 	buf := make([]byte, 1024)
 	for {

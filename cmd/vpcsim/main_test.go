@@ -89,7 +89,7 @@ func checkLines(ts *testscript.TestScript, neg bool, args []string) {
 
 // await runs a command again and again until it succeeds.
 func await(ts *testscript.TestScript, neg bool, args []string) {
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		if err := ts.Exec(args[0], args[1:]...); (err == nil) != neg {
 			return
 		}

@@ -182,7 +182,7 @@ func (x *terminal) await(want string) (shown string) {
 			return true
 		}
 		return false
-	}, 30*time.Second, 10*time.Millisecond, "%q is not shown", want)
+	}, time.Minute, 10*time.Millisecond, "%q is not shown", want)
 	return shown
 }
 

@@ -2,14 +2,12 @@ package s3
 
 import (
 	"bufio"
-	"context"
 	"crypto/md5"
 	"encoding/xml"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 	"testing"
 
@@ -17,66 +15,6 @@ import (
 
 	"vpcsim/endpoint"
 )
-
-const region = "us-east-1"
-
-// testEdge is an edge served on 127.0.0.1 with a client that keeps its connection.
-type testEdge struct {
-	addr   netip.AddrPort
-	served chan error // what Serve returned
-	client *http.Client
-}
-
-func newService(t *testing.T, cfg Config) *Service {
-	t.Helper()
-	cfg.Region = region
-	s, err := New(cfg)
-	require.NoError(t, err)
-	t.Cleanup(func() { s.Close() })
-	return s
-}
-
-func serve(t *testing.T, s *Service, origin endpoint.Origin) *testEdge {
-	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	require.NoError(t, err)
-	e := &testEdge{addr: l.Addr().(*net.TCPAddr).AddrPort(), served: make(chan error, 1)}
-	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "tcp", e.addr.String())
-	}}
-	e.client = &http.Client{Transport: transport}
-	t.Cleanup(transport.CloseIdleConnections)
-	go func() { e.served <- s.Serve(l, origin) }()
-	return e
-}
-
-// do sends one request and returns the answer with its whole body.
-func (e *testEdge) do(t *testing.T, method, url string, body string, header ...string) (*http.Response, string) {
-	t.Helper()
-	req, err := http.NewRequest(method, url, strings.NewReader(body))
-	require.NoError(t, err)
-	for i := 0; i+1 < len(header); i += 2 {
-		req.Header.Set(header[i], header[i+1])
-	}
-	resp, err := e.client.Do(req)
-	require.NoError(t, err)
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	require.NoError(t, err)
-	return resp, string(answer)
-}
-
-func errorCode(t *testing.T, body string) string {
-	t.Helper()
-	var e struct {
-		XMLName   xml.Name `xml:"Error"`
-		Code      string
-		RequestID string `xml:"RequestId"`
-	}
-	require.NoError(t, xml.Unmarshal([]byte(body), &e), body)
-	require.NotEmpty(t, e.RequestID)
-	return e.Code
-}
 
 func TestRequestsInEveryStyle(t *testing.T) {
 	s := newService(t, Config{Buckets: []Bucket{
@@ -168,7 +106,7 @@ func TestMultipartUpload(t *testing.T) {
 	again, _ := e.do(t, "PUT", url+"?partNumber=1"+id, part)
 	require.Equal(t, first.Header.Get("ETag"), again.Header.Get("ETag"))
 
-	_, body = e.do(t, "PUT", url+"?partNumber=3"+id, part+part+part)
+	_, body = e.refused(t, "PUT", url+"?partNumber=3"+id, part+part+part)
 	if got := errorCode(t, body); got != "EntityTooLarge" {
 		t.Errorf("a part over the limit: %s", got)
 	}
@@ -277,7 +215,7 @@ func TestUploadsStayWithinTheBudget(t *testing.T) {
 	if got := put("d", body); got != 200 {
 		t.Errorf("after deleting everything: %d", got)
 	}
-	resp, answer := e.do(t, "POST", url, strings.Repeat("x", maxPostBytes+1), "Content-Type", "multipart/form-data; boundary=x")
+	resp, answer := e.refused(t, "POST", url, strings.Repeat("x", maxPostBytes+1), "Content-Type", "multipart/form-data; boundary=x")
 	if resp.StatusCode != 400 {
 		t.Errorf("an endless form: %d %s", resp.StatusCode, answer)
 	}

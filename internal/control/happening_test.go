@@ -27,7 +27,7 @@ func (l *Lab) waitFor(t *testing.T, kind string) (found Event) {
 			}
 		}
 		return false
-	}, 30*time.Second, 10*time.Millisecond, "no event %s", kind)
+	}, patience, 10*time.Millisecond, "no event %s", kind)
 	return found
 }
 
@@ -99,7 +99,7 @@ func TestAConnectionThatEndsIsNoOrphan(t *testing.T) {
 	require.NoError(t, ask(conn))
 	require.NoError(t, ask(stays))
 	require.NoError(t, conn.Close())
-	require.Eventually(t, func() bool { return len(l.s3.Open()) == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(l.s3.Open()) == 1 }, patience, time.Millisecond)
 	_, err := l.Change(createEndpoint)
 	require.NoError(t, err)
 	l.waitFor(t, S3HalfOpen)
@@ -120,7 +120,7 @@ func TestNATExhaustionIsTold(t *testing.T) {
 		l.inside(t, "app", func() error { return burst(to, &sent) })
 		events, _, _ := l.Events.Since(0)
 		return len(events) > 0
-	}, 2*time.Minute, time.Millisecond)
+	}, 5*time.Minute, time.Millisecond)
 	e := l.waitFor(t, ErrorPortAllocation)
 	require.Equal(t, to.String(), e.Remote)
 	require.Equal(t, "udp", e.Protocol)

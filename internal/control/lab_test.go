@@ -110,7 +110,7 @@ func (l *Lab) dial(t testing.TB, from, to string) *net.TCPConn {
 	t.Helper()
 	var conn net.Conn
 	l.inside(t, from, func() (err error) {
-		conn, err = (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: -1}).Dial("tcp4", to)
+		conn, err = (&net.Dialer{Timeout: patience, KeepAlive: -1}).Dial("tcp4", to)
 		return err
 	})
 	t.Cleanup(func() { conn.Close() })
@@ -151,7 +151,7 @@ const (
 
 // ask makes one request on the connection.
 func ask(conn net.Conn) error {
-	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(patience))
 	if _, err := io.WriteString(conn, getHello); err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func ask(conn net.Conn) error {
 }
 
 func echoes(conn net.Conn) error {
-	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(patience))
 	if _, err := io.WriteString(conn, "hello"); err != nil {
 		return err
 	}
@@ -236,7 +236,7 @@ func (l *Lab) pinger(t *testing.T, from string) func(to string, seq int) error {
 		if _, err := conn.WriteTo(b, &net.IPAddr{IP: net.ParseIP(to)}); err != nil {
 			return err
 		}
-		_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+		_ = conn.SetReadDeadline(time.Now().Add(patience))
 		answer := make([]byte, 1500)
 		n, peer, err := conn.ReadFrom(answer)
 		if err != nil {

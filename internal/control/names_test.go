@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/dns/dnsmessage"
@@ -67,7 +66,7 @@ func (l *Lab) output(t testing.TB, on string, args ...string) string {
 		t.Skip(err)
 	}
 	var out strings.Builder
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, args[1:]...)
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -101,7 +100,7 @@ func (l *Lab) resolve(t testing.TB, on, network, server, name string) (all []str
 		})
 		return c, err
 	}}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	found, err := r.LookupNetIP(ctx, "ip4", name)
 	require.NoError(t, err, "%s asks %s for %s over %s", on, server, name, network)

@@ -90,7 +90,7 @@ func (s *scene) end(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return dropped(s.lab.Usage().Router.Drops)[s.reason.String()] > dropped(s.before.Router.Drops)[s.reason.String()]
 	},
-		20*time.Second, time.Millisecond, "not dropped for it; drops before: %v", s.before.Router.Drops)
+		patience, time.Millisecond, "not dropped for it; drops before: %v", s.before.Router.Drops)
 	s.cut = s.log.Close()
 	s.observer.Close()
 	s.capture.Close()

@@ -40,7 +40,7 @@ func raw(t *testing.T, c Client, request string, half bool) string {
 	conn, err := net.Dial("unix", c.Socket)
 	require.NoError(t, err)
 	defer conn.Close()
-	require.NoError(t, conn.SetDeadline(time.Now().Add(5*time.Second)))
+	require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
 	_, _ = io.WriteString(conn, request) // may be refused half-way
 	if half {
 		require.NoError(t, conn.(*net.UnixConn).CloseWrite())
@@ -98,7 +98,7 @@ func TestServerTakesNoFilesItDoesNotNeed(t *testing.T) {
 		require.ErrorContains(t, err, "too many files")
 		conn.close()
 	}
-	require.Eventually(t, func() bool { return fds() <= before+2 }, 5*time.Second, time.Millisecond, "descriptors leak")
+	require.Eventually(t, func() bool { return fds() <= before+2 }, patience, time.Millisecond, "descriptors leak")
 }
 
 func TestServerHearsOnlyItsOwner(t *testing.T) {
@@ -260,7 +260,7 @@ func TestServerStreamsEvents(t *testing.T) {
 		select {
 		case e := <-events:
 			return e.Event
-		case <-time.After(5 * time.Second):
+		case <-time.After(patience):
 			return "nothing"
 		}
 	}
@@ -377,7 +377,7 @@ func TestServerHangsUpOnTheCommandOfAClientThatIsGone(t *testing.T) {
 	cancel()
 	<-ended
 	require.NoError(t, w.Close())
-	require.NoError(t, r.SetReadDeadline(time.Now().Add(5*time.Second)))
+	require.NoError(t, r.SetReadDeadline(time.Now().Add(patience)))
 	if _, err := r.Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("the command still lives: %v", err)
 	}
@@ -390,7 +390,7 @@ func TestServerEndsTheLabWhenAsked(t *testing.T) {
 	}
 	select {
 	case <-s.Down():
-	case <-time.After(5 * time.Second):
+	case <-time.After(patience):
 		t.Error("nobody was told")
 	}
 }

@@ -34,7 +34,7 @@ vpcs:
 `, Options{})
 	for _, to := range []string{"10.0.1.20:443", "[2001:db8::20]:443"} {
 		l.inside(t, "app", func() error {
-			c, err := net.DialTimeout("tcp", to, 5*time.Second)
+			c, err := net.DialTimeout("tcp", to, patience)
 			if err != nil {
 				return err
 			}
@@ -69,7 +69,7 @@ vpcs:
 		return err
 	})
 	arrived := func() bool { return l.Router().Counters().Drops[drop.NoPort] == 1 }
-	require.Eventually(t, arrived, 10*time.Second, time.Millisecond, "the kernel sends it when it knows the neighbour")
+	require.Eventually(t, arrived, patience, time.Millisecond, "the kernel sends it when it knows the neighbour")
 	require.Nil(t, l.find("ssm"), "no place for programs")
 	require.Equal(t, []string{"app"}, l.names())
 }

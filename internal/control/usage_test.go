@@ -132,7 +132,7 @@ func TestTopShowsWhatIsBusy(t *testing.T) {
 			}
 		}
 		return false
-	}, 30*time.Second, 50*time.Millisecond)
+	}, patience, 50*time.Millisecond)
 }
 
 func TestEntriesAreInTheOrderOfTheirNumbers(t *testing.T) {

@@ -55,7 +55,7 @@ func next(t *testing.T, seen <-chan *ObservationView) *ObservationView {
 	select {
 	case v := <-seen:
 		return v
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("nothing is observed")
 		return nil
 	}
@@ -64,13 +64,13 @@ func next(t *testing.T, seen <-chan *ObservationView) *ObservationView {
 // watchers waits until somebody watches: from then on no packet is missed.
 func (l *Lab) watchers(t *testing.T) {
 	t.Helper()
-	require.Eventually(t, l.router.Watched, 20*time.Second, time.Millisecond, "nobody watches")
+	require.Eventually(t, l.router.Watched, patience, time.Millisecond, "nobody watches")
 }
 
 func TestObserveALab(t *testing.T) {
 	s, c := serve(t)
 	s.lab.knock(t, "peer", "198.51.100.10:9") // before anybody looks
-	if !assert.Eventually(t, func() bool { return s.lab.router.Counters().Drops[drop.SecurityGroup] == 1 }, 20*time.Second, time.Millisecond) {
+	if !assert.Eventually(t, func() bool { return s.lab.router.Counters().Drops[drop.SecurityGroup] == 1 }, patience, time.Millisecond) {
 		t.Fatalf("%+v", s.lab.router.Counters())
 	}
 	seen := observing(t, c, PacketFilter{To: "app", Protocol: "udp", Steps: true}, 5)
@@ -169,13 +169,13 @@ func TestWhatIsMissingFromACaptureIsCounted(t *testing.T) {
 	missing := s.lab.Usage().CaptureDropped
 	require.NotZero(t, missing)
 	conn.close()
-	require.Eventually(t, func() bool { return !s.lab.router.Watched() }, 20*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return !s.lab.router.Watched() }, patience, time.Millisecond)
 	require.GreaterOrEqual(t, s.lab.Usage().CaptureDropped, missing)
 	require.Eventually(t, func() bool {
 		s.lab.recordings.mu.Lock()
 		defer s.lab.recordings.mu.Unlock()
 		return len(s.lab.recordings.open) == 0
-	}, 20*time.Second, time.Millisecond, "a capture that has ended is kept")
+	}, patience, time.Millisecond, "a capture that has ended is kept")
 	require.GreaterOrEqual(t, s.lab.Usage().CaptureDropped, missing, "a counter only grows")
 }
 
@@ -245,7 +245,7 @@ func TestCaptureALab(t *testing.T) {
 		}
 	}
 	require.Equal(t, []string{"app 10.0.1.10", "igw before 10.0.1.10", "igw after 198.51.100.10", "peer 198.51.100.10"}, at)
-	require.Eventually(t, func() bool { return !s.lab.router.Watched() }, 20*time.Second, time.Millisecond, "the capture goes on without its client")
+	require.Eventually(t, func() bool { return !s.lab.router.Watched() }, patience, time.Millisecond, "the capture goes on without its client")
 }
 
 // TestAFullDiskEndsTheCaptureAndNothingElse: with one event.
@@ -260,7 +260,7 @@ func TestAFullDiskEndsTheCaptureAndNothingElse(t *testing.T) {
 	conn := s.lab.dial(t, "app", "203.0.113.10:7")
 	err = c.Capture(t.Context(), CaptureQuery{}, &capture.Files{Out: full}, func() {})
 	require.ErrorContains(t, err, "no space left on device")
-	require.Eventually(t, func() bool { return !s.lab.router.Watched() }, 20*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return !s.lab.router.Watched() }, patience, time.Millisecond)
 	_, err = conn.Write([]byte("still there"))
 	require.NoError(t, err)
 	_, err = io.ReadFull(conn, make([]byte, len("still there")))
@@ -287,7 +287,7 @@ func TestARecorderThatCannotWriteIsAnEvent(t *testing.T) {
 	require.Eventually(t, func() bool {
 		events, _, _ := l.Events.Since(0)
 		return len(events) == 1 && events[0].Event == CaptureStopped
-	}, 20*time.Second, time.Millisecond)
+	}, patience, time.Millisecond)
 	require.ErrorContains(t, r.Close(), "no space left on device")
 }
 
@@ -310,7 +310,7 @@ func TestTheEndOfALabEndsWhoWatches(t *testing.T) {
 	select {
 	case err := <-done:
 		require.NoError(t, err)
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("the server waits for its clients")
 	}
 }

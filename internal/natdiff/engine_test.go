@@ -118,7 +118,7 @@ func (e *engine) mark(to side) {
 // collect returns what came out on a side before the next marker.
 func (e *engine) collect(on side) (came [][]byte) {
 	e.Helper()
-	ctx, cancel := context.WithTimeout(e.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(e.Context(), time.Minute)
 	defer cancel()
 	for {
 		b, err := e.next(ctx, on)

@@ -238,7 +238,7 @@ func held(t *testing.T) (give func(*exec.Cmd), wait func()) {
 // its descriptors.
 func checkNothingLeft(t *testing.T, before map[string]bool) {
 	t.Helper()
-	require.Eventually(t, func() bool { return maps.Equal(before, namespaces()) }, 10*time.Second, time.Millisecond,
+	require.Eventually(t, func() bool { return maps.Equal(before, namespaces()) }, time.Minute, time.Millisecond,
 		"before %v, now %v", before, namespaces())
 }
 
