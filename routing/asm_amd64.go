@@ -19,17 +19,17 @@ func search64(addrs *uint32, answers *uint32, n int, keys *uint32, leads *uint32
 //go:noescape
 func search128(addrs *uint32, answers *uint32, n int, keys *uint32, leads *uint32)
 
-// gatherSparse looks n addresses up in a bitmap root.
+// gatherSparse looks n addresses up, at least one, in a bitmap root.
 //
 //go:noescape
 func gatherSparse(addrs *uint32, answers *uint32, n int, pages *uint32, nodes *uint64, root *uint64, leaves *uint16, mask uint32, blocks uint32, tail uint32)
 
-// gatherDense16 looks n addresses up in a bitmap root.
+// gatherDense16 looks n addresses up, at least one, in a bitmap root.
 //
 //go:noescape
 func gatherDense16(addrs *uint32, answers *uint32, n int, pages *uint32, nodes *uint64, root *uint64, leaves *uint16, mask uint32, blocks uint32, tail uint32)
 
-// gatherDense32 looks n addresses up in a bitmap root.
+// gatherDense32 looks n addresses up, at least one, in a bitmap root.
 //
 //go:noescape
 func gatherDense32(addrs *uint32, answers *uint32, n int, pages *uint32, nodes *uint64, root *uint64, leaves *uint16, mask uint32, blocks uint32, tail uint32)

@@ -510,290 +510,307 @@ DATA evens<>+60(SB)/4, $0x0000001e
 GLOBL evens<>(SB), RODATA|NOPTR, $64
 
 // func gatherSparse(addrs *uint32, answers *uint32, n int, pages *uint32, nodes *uint64, root *uint64, leaves *uint16, mask uint32, blocks uint32, tail uint32)
-// Requires: AVX, AVX512F, AVX512VPOPCNTDQ, BMI2
+// Requires: AVX, AVX512F, AVX512VPOPCNTDQ, BMI2, CMOV
 TEXT ·gatherSparse(SB), NOSPLIT, $0-68
-	MOVQ         leaves+48(FP), AX
-	MOVL         $0x0000001f, CX
-	VPBROADCASTD CX, Z2
-	MOVL         $0x00000007, CX
-	VPBROADCASTD CX, Z3
-	MOVL         $0x0000ffff, CX
-	VMOVDQU32    evens<>+0(SB), Z0
-	MOVL         $0x00000001, DX
-	VPBROADCASTD DX, Z1
-	VPORD        Z1, Z0, Z1
-	MOVL         mask+56(FP), DX
-	VPBROADCASTD DX, Z4
-	MOVL         blocks+60(FP), DX
-	VPBROADCASTD DX, Z5
-	MOVQ         nodes+32(FP), DX
-	MOVQ         root+40(FP), BX
-	MOVQ         pages+24(FP), SI
-	MOVQ         addrs+0(FP), DI
-	MOVQ         answers+8(FP), R8
-	MOVQ         n+16(FP), R9
-	SUBQ         $0x10, R9
-	JL           rest
-
-loop:
-	VMOVDQU32     (DI), Z6
-	VPSRLD        $0x0d, Z6, Z7
-	VPSRLD        $0x15, Z6, Z8
-	KMOVW         CX, K1
-	VPGATHERDD    (SI)(Z8*4), K1, Z9
-	VPADDD        Z9, Z7, Z7
-	VPSRLD        $0x08, Z6, Z8
-	KMOVW         CX, K1
-	KMOVW         CX, K2
-	KMOVW         CX, K3
-	VPXORQ        Z10, Z10, Z10
-	VPXORQ        Z11, Z11, Z11
-	VEXTRACTI64X4 $0x01, Z7, Y12
-	VPGATHERDQ    (BX)(Y7*8), K1, Z10
-	VPGATHERDQ    (BX)(Y12*8), K2, Z11
-	VMOVDQA32     Z0, Z7
-	VPERMI2D      Z11, Z10, Z7
-	VMOVDQA32     Z1, Z12
-	VPERMI2D      Z11, Z10, Z12
-	VPANDD        Z2, Z8, Z8
-	VPSRLVD       Z8, Z7, Z7
-	VPOPCNTD      Z7, Z7
-	VPSUBD        Z7, Z12, Z12
-	VPXORD        Z13, Z13, Z13
-	VPGATHERDD    (AX)(Z12*4), K3, Z13
-	VPANDD        Z4, Z13, Z13
-	VPCMPUD       $0x05, Z5, Z13, K1
-	KORTESTW      K1, K1
-	JZ            loop_flat
-	VPSLLD        $0x03, Z13, Z8
-	VPSRLD        $0x05, Z6, Z7
-	VPANDD        Z3, Z7, Z7
-	VPORD         Z8, Z7, Z7
-	KMOVW         K1, K2
-	KSHIFTRW      $0x08, K1, K3
-	KMOVW         K1, K4
-	VPXORQ        Z14, Z14, Z14
-	VPXORQ        Z15, Z15, Z15
-	VEXTRACTI64X4 $0x01, Z7, Y8
-	VPGATHERDQ    (DX)(Y7*8), K2, Z14
-	VPGATHERDQ    (DX)(Y8*8), K3, Z15
-	VMOVDQA32     Z0, Z7
-	VPERMI2D      Z15, Z14, Z7
-	VMOVDQA32     Z1, Z8
-	VPERMI2D      Z15, Z14, Z8
-	VPANDD        Z2, Z6, Z6
-	VPSRLVD       Z6, Z7, Z7
-	VPOPCNTD      Z7, Z7
-	VPSUBD        Z7, Z8, Z8
-	VPXORD        Z16, Z16, Z16
-	VPGATHERDD    (AX)(Z8*4), K4, Z16
-	VPANDD        Z4, Z16, Z16
-	VMOVDQA32     Z16, K1, Z13
-
-loop_flat:
-	VMOVDQU32 Z13, (R8)
-	ADDQ      $0x40, DI
-	ADDQ      $0x40, R8
-	SUBQ      $0x10, R9
-	JGE       loop
-
-rest:
-	ADDQ          $0x10, R9
-	JZ            done
-	MOVL          $0x0000ffff, R10
-	BZHIL         R9, R10, R10
+	MOVQ          leaves+48(FP), AX
+	MOVL          $0x0000001f, CX
+	VPBROADCASTD  CX, Z2
+	MOVL          $0x00000007, CX
+	VPBROADCASTD  CX, Z3
+	MOVL          $0x0000ffff, CX
+	VMOVDQU32     evens<>+0(SB), Z0
+	MOVL          $0x00000001, DX
+	VPBROADCASTD  DX, Z1
+	VPORD         Z1, Z0, Z1
+	MOVL          mask+56(FP), DX
+	VPBROADCASTD  DX, Z4
+	MOVL          blocks+60(FP), DX
+	VPBROADCASTD  DX, Z5
+	MOVQ          nodes+32(FP), DX
+	MOVQ          root+40(FP), BX
+	MOVQ          pages+24(FP), SI
+	MOVQ          addrs+0(FP), DI
+	MOVQ          answers+8(FP), R8
+	MOVQ          n+16(FP), R9
+	MOVQ          $0x0000000000000010, R10
+	CMPQ          R9, R10
+	CMOVQLT       R9, R10
+	BZHIL         R10, CX, R10
 	KMOVW         R10, K1
 	VMOVDQU32.Z   (DI), K1, Z6
 	VPSRLD        $0x0d, Z6, Z7
 	VPSRLD        $0x15, Z6, Z8
-	KMOVW         CX, K2
-	VPGATHERDD    (SI)(Z8*4), K2, Z17
-	VPADDD        Z17, Z7, Z7
+	KMOVW         CX, K1
+	VPGATHERDD    (SI)(Z8*4), K1, Z11
+	VPADDD        Z11, Z7, Z7
 	VPSRLD        $0x08, Z6, Z8
+	KMOVW         CX, K1
 	KMOVW         CX, K2
-	KMOVW         CX, K3
-	KMOVW         CX, K4
-	VPXORQ        Z18, Z18, Z18
-	VPXORQ        Z19, Z19, Z19
-	VEXTRACTI64X4 $0x01, Z7, Y9
-	VPGATHERDQ    (BX)(Y7*8), K2, Z18
-	VPGATHERDQ    (BX)(Y9*8), K3, Z19
-	VMOVDQA32     Z0, Z7
-	VPERMI2D      Z19, Z18, Z7
-	VMOVDQA32     Z1, Z9
-	VPERMI2D      Z19, Z18, Z9
+	VPXORQ        Z9, Z9, Z9
+	VPXORQ        Z10, Z10, Z10
+	VEXTRACTI64X4 $0x01, Z7, Y11
+	VPGATHERDQ    (BX)(Y7*8), K1, Z9
+	VPGATHERDQ    (BX)(Y11*8), K2, Z10
+	VMOVDQA32     Z0, Z11
+	VPERMI2D      Z10, Z9, Z11
+	VMOVDQA32     Z1, Z7
+	VPERMI2D      Z10, Z9, Z7
 	VPANDD        Z2, Z8, Z8
-	VPSRLVD       Z8, Z7, Z7
-	VPOPCNTD      Z7, Z7
-	VPSUBD        Z7, Z9, Z9
-	VPXORD        Z20, Z20, Z20
-	VPGATHERDD    (AX)(Z9*4), K4, Z20
-	VPANDD        Z4, Z20, Z20
-	VPCMPUD       $0x05, Z5, Z20, K2
-	KORTESTW      K2, K2
-	JZ            rest_flat
-	VPSLLD        $0x03, Z20, Z7
+	VPSRLVD       Z8, Z11, Z11
+	VPOPCNTD      Z11, Z11
+	VPSUBD        Z11, Z7, Z7
+
+loop:
+	CMPQ          R9, $0x10
+	JLE           last
+	SUBQ          $0x10, R9
+	ADDQ          $0x40, DI
+	MOVQ          $0x0000000000000010, R10
+	CMPQ          R9, R10
+	CMOVQLT       R9, R10
+	BZHIL         R10, CX, R10
+	KMOVW         R10, K1
+	VMOVDQU32.Z   (DI), K1, Z8
+	VPSRLD        $0x0d, Z8, Z9
+	VPSRLD        $0x15, Z8, Z10
+	KMOVW         CX, K1
+	VPGATHERDD    (SI)(Z10*4), K1, Z12
+	VPADDD        Z12, Z9, Z9
+	VPSRLD        $0x08, Z8, Z10
+	KMOVW         CX, K1
+	KMOVW         CX, K2
+	VPXORQ        Z13, Z13, Z13
+	VPXORQ        Z14, Z14, Z14
+	VEXTRACTI64X4 $0x01, Z9, Y11
+	VPGATHERDQ    (BX)(Y9*8), K1, Z13
+	VPGATHERDQ    (BX)(Y11*8), K2, Z14
+	VMOVDQA32     Z0, Z11
+	VPERMI2D      Z14, Z13, Z11
+	VMOVDQA32     Z1, Z9
+	VPERMI2D      Z14, Z13, Z9
+	VPANDD        Z2, Z10, Z10
+	VPSRLVD       Z10, Z11, Z11
+	VPOPCNTD      Z11, Z11
+	VPSUBD        Z11, Z9, Z9
+	KMOVW         CX, K1
+	VPXORD        Z15, Z15, Z15
+	VPGATHERDD    (AX)(Z7*4), K1, Z15
+	VPANDD        Z4, Z15, Z15
+	VPCMPUD       $0x05, Z5, Z15, K1
+	KORTESTW      K1, K1
+	JZ            loop_flat
+	VPSLLD        $0x03, Z15, Z10
+	VPSRLD        $0x05, Z6, Z7
+	VPANDD        Z3, Z7, Z7
+	VPORD         Z10, Z7, Z7
+	KMOVW         K1, K2
+	KSHIFTRW      $0x08, K1, K3
+	KMOVW         K1, K4
+	VPXORQ        Z16, Z16, Z16
+	VPXORQ        Z17, Z17, Z17
+	VEXTRACTI64X4 $0x01, Z7, Y10
+	VPGATHERDQ    (DX)(Y7*8), K2, Z16
+	VPGATHERDQ    (DX)(Y10*8), K3, Z17
+	VMOVDQA32     Z0, Z10
+	VPERMI2D      Z17, Z16, Z10
+	VMOVDQA32     Z1, Z7
+	VPERMI2D      Z17, Z16, Z7
+	VPANDD        Z2, Z6, Z6
+	VPSRLVD       Z6, Z10, Z10
+	VPOPCNTD      Z10, Z10
+	VPSUBD        Z10, Z7, Z7
+	VPXORD        Z18, Z18, Z18
+	VPGATHERDD    (AX)(Z7*4), K4, Z18
+	VPANDD        Z4, Z18, Z18
+	VMOVDQA32     Z18, K1, Z15
+
+loop_flat:
+	VMOVDQU32 Z15, (R8)
+	ADDQ      $0x40, R8
+	VMOVDQA32 Z8, Z6
+	VMOVDQA32 Z9, Z7
+	JMP       loop
+
+last:
+	KMOVW         CX, K1
+	VPXORD        Z19, Z19, Z19
+	VPGATHERDD    (AX)(Z7*4), K1, Z19
+	VPANDD        Z4, Z19, Z19
+	VPCMPUD       $0x05, Z5, Z19, K1
+	KORTESTW      K1, K1
+	JZ            last_flat
+	VPSLLD        $0x03, Z19, Z7
 	VPSRLD        $0x05, Z6, Z5
 	VPANDD        Z3, Z5, Z5
 	VPORD         Z7, Z5, Z5
-	KMOVW         K2, K3
-	KSHIFTRW      $0x08, K2, K4
-	KMOVW         K2, K5
+	KMOVW         K1, K2
+	KSHIFTRW      $0x08, K1, K3
+	KMOVW         K1, K4
+	VPXORQ        Z20, Z20, Z20
 	VPXORQ        Z21, Z21, Z21
-	VPXORQ        Z22, Z22, Z22
 	VEXTRACTI64X4 $0x01, Z5, Y3
-	VPGATHERDQ    (DX)(Y5*8), K3, Z21
-	VPGATHERDQ    (DX)(Y3*8), K4, Z22
+	VPGATHERDQ    (DX)(Y5*8), K2, Z20
+	VPGATHERDQ    (DX)(Y3*8), K3, Z21
 	VMOVDQA32     Z0, Z0
-	VPERMI2D      Z22, Z21, Z0
+	VPERMI2D      Z21, Z20, Z0
 	VMOVDQA32     Z1, Z1
-	VPERMI2D      Z22, Z21, Z1
+	VPERMI2D      Z21, Z20, Z1
 	VPANDD        Z2, Z6, Z2
 	VPSRLVD       Z2, Z0, Z0
 	VPOPCNTD      Z0, Z0
 	VPSUBD        Z0, Z1, Z1
-	VPXORD        Z23, Z23, Z23
-	VPGATHERDD    (AX)(Z1*4), K5, Z23
-	VPANDD        Z4, Z23, Z23
-	VMOVDQA32     Z23, K2, Z20
+	VPXORD        Z22, Z22, Z22
+	VPGATHERDD    (AX)(Z1*4), K4, Z22
+	VPANDD        Z4, Z22, Z22
+	VMOVDQA32     Z22, K1, Z19
 
-rest_flat:
-	VMOVDQU32 Z20, K1, (R8)
-
-done:
+last_flat:
+	MOVQ      $0x0000000000000010, AX
+	CMPQ      R9, AX
+	CMOVQLT   R9, AX
+	BZHIL     AX, CX, AX
+	KMOVW     AX, K1
+	VMOVDQU32 Z19, K1, (R8)
 	VZEROUPPER
 	RET
 
 // func gatherDense16(addrs *uint32, answers *uint32, n int, pages *uint32, nodes *uint64, root *uint64, leaves *uint16, mask uint32, blocks uint32, tail uint32)
-// Requires: AVX, AVX512F, AVX512VPOPCNTDQ, BMI2
+// Requires: AVX, AVX512F, AVX512VPOPCNTDQ, BMI2, CMOV
 TEXT ·gatherDense16(SB), NOSPLIT, $0-68
-	MOVQ         leaves+48(FP), AX
-	MOVL         $0x0000001f, CX
-	VPBROADCASTD CX, Z2
-	MOVL         $0x00000007, CX
-	VPBROADCASTD CX, Z3
-	MOVL         $0x0000ffff, CX
-	VMOVDQU32    evens<>+0(SB), Z0
-	MOVL         $0x00000001, DX
-	VPBROADCASTD DX, Z1
-	VPORD        Z1, Z0, Z1
-	MOVL         mask+56(FP), DX
-	VPBROADCASTD DX, Z4
-	MOVL         blocks+60(FP), DX
-	VPBROADCASTD DX, Z5
-	MOVQ         nodes+32(FP), DX
-	MOVQ         root+40(FP), BX
-	MOVL         tail+64(FP), SI
-	VPBROADCASTD SI, Z6
-	MOVQ         addrs+0(FP), SI
-	MOVQ         answers+8(FP), DI
-	MOVQ         n+16(FP), R8
-	SUBQ         $0x10, R8
-	JL           rest
-
-loop:
-	VMOVDQU32     (SI), Z7
+	MOVQ          leaves+48(FP), AX
+	MOVL          $0x0000001f, CX
+	VPBROADCASTD  CX, Z2
+	MOVL          $0x00000007, CX
+	VPBROADCASTD  CX, Z3
+	MOVL          $0x0000ffff, CX
+	VMOVDQU32     evens<>+0(SB), Z0
+	MOVL          $0x00000001, DX
+	VPBROADCASTD  DX, Z1
+	VPORD         Z1, Z0, Z1
+	MOVL          mask+56(FP), DX
+	VPBROADCASTD  DX, Z4
+	MOVL          blocks+60(FP), DX
+	VPBROADCASTD  DX, Z5
+	MOVQ          nodes+32(FP), DX
+	MOVQ          root+40(FP), BX
+	MOVL          tail+64(FP), SI
+	VPBROADCASTD  SI, Z6
+	MOVQ          addrs+0(FP), SI
+	MOVQ          answers+8(FP), DI
+	MOVQ          n+16(FP), R8
+	MOVQ          $0x0000000000000010, R9
+	CMPQ          R8, R9
+	CMOVQLT       R8, R9
+	BZHIL         R9, CX, R9
+	KMOVW         R9, K1
+	VMOVDQU32.Z   (SI), K1, Z7
 	VPSRLD        $0x0d, Z7, Z8
 	VPMINUD       Z6, Z8, Z8
 	VPSRLD        $0x08, Z7, Z9
 	KMOVW         CX, K1
 	KMOVW         CX, K2
-	KMOVW         CX, K3
 	VPXORQ        Z10, Z10, Z10
 	VPXORQ        Z11, Z11, Z11
 	VEXTRACTI64X4 $0x01, Z8, Y12
 	VPGATHERDQ    (BX)(Y8*8), K1, Z10
 	VPGATHERDQ    (BX)(Y12*8), K2, Z11
-	VMOVDQA32     Z0, Z8
-	VPERMI2D      Z11, Z10, Z8
-	VMOVDQA32     Z1, Z12
+	VMOVDQA32     Z0, Z12
 	VPERMI2D      Z11, Z10, Z12
+	VMOVDQA32     Z1, Z8
+	VPERMI2D      Z11, Z10, Z8
 	VPANDD        Z2, Z9, Z9
-	VPSRLVD       Z9, Z8, Z8
-	VPOPCNTD      Z8, Z8
-	VPSUBD        Z8, Z12, Z12
-	VPXORD        Z13, Z13, Z13
-	VPGATHERDD    (AX)(Z12*2), K3, Z13
-	VPANDD        Z4, Z13, Z13
-	VPCMPUD       $0x05, Z5, Z13, K1
+	VPSRLVD       Z9, Z12, Z12
+	VPOPCNTD      Z12, Z12
+	VPSUBD        Z12, Z8, Z8
+
+loop:
+	CMPQ          R8, $0x10
+	JLE           last
+	SUBQ          $0x10, R8
+	ADDQ          $0x40, SI
+	MOVQ          $0x0000000000000010, R9
+	CMPQ          R8, R9
+	CMOVQLT       R8, R9
+	BZHIL         R9, CX, R9
+	KMOVW         R9, K1
+	VMOVDQU32.Z   (SI), K1, Z9
+	VPSRLD        $0x0d, Z9, Z10
+	VPMINUD       Z6, Z10, Z10
+	VPSRLD        $0x08, Z9, Z11
+	KMOVW         CX, K1
+	KMOVW         CX, K2
+	VPXORQ        Z13, Z13, Z13
+	VPXORQ        Z14, Z14, Z14
+	VEXTRACTI64X4 $0x01, Z10, Y12
+	VPGATHERDQ    (BX)(Y10*8), K1, Z13
+	VPGATHERDQ    (BX)(Y12*8), K2, Z14
+	VMOVDQA32     Z0, Z12
+	VPERMI2D      Z14, Z13, Z12
+	VMOVDQA32     Z1, Z10
+	VPERMI2D      Z14, Z13, Z10
+	VPANDD        Z2, Z11, Z11
+	VPSRLVD       Z11, Z12, Z12
+	VPOPCNTD      Z12, Z12
+	VPSUBD        Z12, Z10, Z10
+	KMOVW         CX, K1
+	VPXORD        Z15, Z15, Z15
+	VPGATHERDD    (AX)(Z8*2), K1, Z15
+	VPANDD        Z4, Z15, Z15
+	VPCMPUD       $0x05, Z5, Z15, K1
 	KORTESTW      K1, K1
 	JZ            loop_flat
-	VPSLLD        $0x03, Z13, Z9
+	VPSLLD        $0x03, Z15, Z11
 	VPSRLD        $0x05, Z7, Z8
 	VPANDD        Z3, Z8, Z8
-	VPORD         Z9, Z8, Z8
+	VPORD         Z11, Z8, Z8
 	KMOVW         K1, K2
 	KSHIFTRW      $0x08, K1, K3
 	KMOVW         K1, K4
-	VPXORQ        Z14, Z14, Z14
-	VPXORQ        Z15, Z15, Z15
-	VEXTRACTI64X4 $0x01, Z8, Y9
-	VPGATHERDQ    (DX)(Y8*8), K2, Z14
-	VPGATHERDQ    (DX)(Y9*8), K3, Z15
-	VMOVDQA32     Z0, Z8
-	VPERMI2D      Z15, Z14, Z8
-	VMOVDQA32     Z1, Z9
-	VPERMI2D      Z15, Z14, Z9
+	VPXORQ        Z16, Z16, Z16
+	VPXORQ        Z17, Z17, Z17
+	VEXTRACTI64X4 $0x01, Z8, Y11
+	VPGATHERDQ    (DX)(Y8*8), K2, Z16
+	VPGATHERDQ    (DX)(Y11*8), K3, Z17
+	VMOVDQA32     Z0, Z11
+	VPERMI2D      Z17, Z16, Z11
+	VMOVDQA32     Z1, Z8
+	VPERMI2D      Z17, Z16, Z8
 	VPANDD        Z2, Z7, Z7
-	VPSRLVD       Z7, Z8, Z8
-	VPOPCNTD      Z8, Z8
-	VPSUBD        Z8, Z9, Z9
-	VPXORD        Z16, Z16, Z16
-	VPGATHERDD    (AX)(Z9*2), K4, Z16
-	VPANDD        Z4, Z16, Z16
-	VMOVDQA32     Z16, K1, Z13
+	VPSRLVD       Z7, Z11, Z11
+	VPOPCNTD      Z11, Z11
+	VPSUBD        Z11, Z8, Z8
+	VPXORD        Z18, Z18, Z18
+	VPGATHERDD    (AX)(Z8*2), K4, Z18
+	VPANDD        Z4, Z18, Z18
+	VMOVDQA32     Z18, K1, Z15
 
 loop_flat:
-	VMOVDQU32 Z13, (DI)
-	ADDQ      $0x40, SI
+	VMOVDQU32 Z15, (DI)
 	ADDQ      $0x40, DI
-	SUBQ      $0x10, R8
-	JGE       loop
+	VMOVDQA32 Z9, Z7
+	VMOVDQA32 Z10, Z8
+	JMP       loop
 
-rest:
-	ADDQ          $0x10, R8
-	JZ            done
-	MOVL          $0x0000ffff, R9
-	BZHIL         R8, R9, R9
-	KMOVW         R9, K1
-	VMOVDQU32.Z   (SI), K1, Z7
-	VPSRLD        $0x0d, Z7, Z8
-	VPMINUD       Z6, Z8, Z8
-	VPSRLD        $0x08, Z7, Z6
-	KMOVW         CX, K2
-	KMOVW         CX, K3
-	KMOVW         CX, K4
-	VPXORQ        Z17, Z17, Z17
-	VPXORQ        Z18, Z18, Z18
-	VEXTRACTI64X4 $0x01, Z8, Y9
-	VPGATHERDQ    (BX)(Y8*8), K2, Z17
-	VPGATHERDQ    (BX)(Y9*8), K3, Z18
-	VMOVDQA32     Z0, Z8
-	VPERMI2D      Z18, Z17, Z8
-	VMOVDQA32     Z1, Z9
-	VPERMI2D      Z18, Z17, Z9
-	VPANDD        Z2, Z6, Z6
-	VPSRLVD       Z6, Z8, Z8
-	VPOPCNTD      Z8, Z8
-	VPSUBD        Z8, Z9, Z9
+last:
+	KMOVW         CX, K1
 	VPXORD        Z19, Z19, Z19
-	VPGATHERDD    (AX)(Z9*2), K4, Z19
+	VPGATHERDD    (AX)(Z8*2), K1, Z19
 	VPANDD        Z4, Z19, Z19
-	VPCMPUD       $0x05, Z5, Z19, K2
-	KORTESTW      K2, K2
-	JZ            rest_flat
+	VPCMPUD       $0x05, Z5, Z19, K1
+	KORTESTW      K1, K1
+	JZ            last_flat
 	VPSLLD        $0x03, Z19, Z6
 	VPSRLD        $0x05, Z7, Z5
 	VPANDD        Z3, Z5, Z5
 	VPORD         Z6, Z5, Z5
-	KMOVW         K2, K3
-	KSHIFTRW      $0x08, K2, K4
-	KMOVW         K2, K5
+	KMOVW         K1, K2
+	KSHIFTRW      $0x08, K1, K3
+	KMOVW         K1, K4
 	VPXORQ        Z20, Z20, Z20
 	VPXORQ        Z21, Z21, Z21
 	VEXTRACTI64X4 $0x01, Z5, Y3
-	VPGATHERDQ    (DX)(Y5*8), K3, Z20
-	VPGATHERDQ    (DX)(Y3*8), K4, Z21
+	VPGATHERDQ    (DX)(Y5*8), K2, Z20
+	VPGATHERDQ    (DX)(Y3*8), K3, Z21
 	VMOVDQA32     Z0, Z0
 	VPERMI2D      Z21, Z20, Z0
 	VMOVDQA32     Z1, Z1
@@ -803,147 +820,157 @@ rest:
 	VPOPCNTD      Z0, Z0
 	VPSUBD        Z0, Z1, Z1
 	VPXORD        Z22, Z22, Z22
-	VPGATHERDD    (AX)(Z1*2), K5, Z22
+	VPGATHERDD    (AX)(Z1*2), K4, Z22
 	VPANDD        Z4, Z22, Z22
-	VMOVDQA32     Z22, K2, Z19
+	VMOVDQA32     Z22, K1, Z19
 
-rest_flat:
+last_flat:
+	MOVQ      $0x0000000000000010, AX
+	CMPQ      R8, AX
+	CMOVQLT   R8, AX
+	BZHIL     AX, CX, AX
+	KMOVW     AX, K1
 	VMOVDQU32 Z19, K1, (DI)
-
-done:
 	VZEROUPPER
 	RET
 
 // func gatherDense32(addrs *uint32, answers *uint32, n int, pages *uint32, nodes *uint64, root *uint64, leaves *uint16, mask uint32, blocks uint32, tail uint32)
-// Requires: AVX, AVX512F, AVX512VPOPCNTDQ, BMI2
+// Requires: AVX, AVX512F, AVX512VPOPCNTDQ, BMI2, CMOV
 TEXT ·gatherDense32(SB), NOSPLIT, $0-68
-	MOVQ         leaves+48(FP), AX
-	MOVL         $0x0000001f, CX
-	VPBROADCASTD CX, Z2
-	MOVL         $0x00000007, CX
-	VPBROADCASTD CX, Z3
-	MOVL         $0x0000ffff, CX
-	VMOVDQU32    evens<>+0(SB), Z0
-	MOVL         $0x00000001, DX
-	VPBROADCASTD DX, Z1
-	VPORD        Z1, Z0, Z1
-	MOVL         mask+56(FP), DX
-	VPBROADCASTD DX, Z4
-	MOVL         blocks+60(FP), DX
-	VPBROADCASTD DX, Z5
-	MOVQ         nodes+32(FP), DX
-	MOVQ         root+40(FP), BX
-	MOVL         tail+64(FP), SI
-	VPBROADCASTD SI, Z6
-	MOVQ         addrs+0(FP), SI
-	MOVQ         answers+8(FP), DI
-	MOVQ         n+16(FP), R8
-	SUBQ         $0x10, R8
-	JL           rest
-
-loop:
-	VMOVDQU32     (SI), Z7
+	MOVQ          leaves+48(FP), AX
+	MOVL          $0x0000001f, CX
+	VPBROADCASTD  CX, Z2
+	MOVL          $0x00000007, CX
+	VPBROADCASTD  CX, Z3
+	MOVL          $0x0000ffff, CX
+	VMOVDQU32     evens<>+0(SB), Z0
+	MOVL          $0x00000001, DX
+	VPBROADCASTD  DX, Z1
+	VPORD         Z1, Z0, Z1
+	MOVL          mask+56(FP), DX
+	VPBROADCASTD  DX, Z4
+	MOVL          blocks+60(FP), DX
+	VPBROADCASTD  DX, Z5
+	MOVQ          nodes+32(FP), DX
+	MOVQ          root+40(FP), BX
+	MOVL          tail+64(FP), SI
+	VPBROADCASTD  SI, Z6
+	MOVQ          addrs+0(FP), SI
+	MOVQ          answers+8(FP), DI
+	MOVQ          n+16(FP), R8
+	MOVQ          $0x0000000000000010, R9
+	CMPQ          R8, R9
+	CMOVQLT       R8, R9
+	BZHIL         R9, CX, R9
+	KMOVW         R9, K1
+	VMOVDQU32.Z   (SI), K1, Z7
 	VPSRLD        $0x0d, Z7, Z8
 	VPMINUD       Z6, Z8, Z8
 	VPSRLD        $0x08, Z7, Z9
 	KMOVW         CX, K1
 	KMOVW         CX, K2
-	KMOVW         CX, K3
 	VPXORQ        Z10, Z10, Z10
 	VPXORQ        Z11, Z11, Z11
 	VEXTRACTI64X4 $0x01, Z8, Y12
 	VPGATHERDQ    (BX)(Y8*8), K1, Z10
 	VPGATHERDQ    (BX)(Y12*8), K2, Z11
-	VMOVDQA32     Z0, Z8
-	VPERMI2D      Z11, Z10, Z8
-	VMOVDQA32     Z1, Z12
+	VMOVDQA32     Z0, Z12
 	VPERMI2D      Z11, Z10, Z12
+	VMOVDQA32     Z1, Z8
+	VPERMI2D      Z11, Z10, Z8
 	VPANDD        Z2, Z9, Z9
-	VPSRLVD       Z9, Z8, Z8
-	VPOPCNTD      Z8, Z8
-	VPSUBD        Z8, Z12, Z12
-	VPXORD        Z13, Z13, Z13
-	VPGATHERDD    (AX)(Z12*4), K3, Z13
-	VPANDD        Z4, Z13, Z13
-	VPCMPUD       $0x05, Z5, Z13, K1
+	VPSRLVD       Z9, Z12, Z12
+	VPOPCNTD      Z12, Z12
+	VPSUBD        Z12, Z8, Z8
+
+loop:
+	CMPQ          R8, $0x10
+	JLE           last
+	SUBQ          $0x10, R8
+	ADDQ          $0x40, SI
+	MOVQ          $0x0000000000000010, R9
+	CMPQ          R8, R9
+	CMOVQLT       R8, R9
+	BZHIL         R9, CX, R9
+	KMOVW         R9, K1
+	VMOVDQU32.Z   (SI), K1, Z9
+	VPSRLD        $0x0d, Z9, Z10
+	VPMINUD       Z6, Z10, Z10
+	VPSRLD        $0x08, Z9, Z11
+	KMOVW         CX, K1
+	KMOVW         CX, K2
+	VPXORQ        Z13, Z13, Z13
+	VPXORQ        Z14, Z14, Z14
+	VEXTRACTI64X4 $0x01, Z10, Y12
+	VPGATHERDQ    (BX)(Y10*8), K1, Z13
+	VPGATHERDQ    (BX)(Y12*8), K2, Z14
+	VMOVDQA32     Z0, Z12
+	VPERMI2D      Z14, Z13, Z12
+	VMOVDQA32     Z1, Z10
+	VPERMI2D      Z14, Z13, Z10
+	VPANDD        Z2, Z11, Z11
+	VPSRLVD       Z11, Z12, Z12
+	VPOPCNTD      Z12, Z12
+	VPSUBD        Z12, Z10, Z10
+	KMOVW         CX, K1
+	VPXORD        Z15, Z15, Z15
+	VPGATHERDD    (AX)(Z8*4), K1, Z15
+	VPANDD        Z4, Z15, Z15
+	VPCMPUD       $0x05, Z5, Z15, K1
 	KORTESTW      K1, K1
 	JZ            loop_flat
-	VPSLLD        $0x03, Z13, Z9
+	VPSLLD        $0x03, Z15, Z11
 	VPSRLD        $0x05, Z7, Z8
 	VPANDD        Z3, Z8, Z8
-	VPORD         Z9, Z8, Z8
+	VPORD         Z11, Z8, Z8
 	KMOVW         K1, K2
 	KSHIFTRW      $0x08, K1, K3
 	KMOVW         K1, K4
-	VPXORQ        Z14, Z14, Z14
-	VPXORQ        Z15, Z15, Z15
-	VEXTRACTI64X4 $0x01, Z8, Y9
-	VPGATHERDQ    (DX)(Y8*8), K2, Z14
-	VPGATHERDQ    (DX)(Y9*8), K3, Z15
-	VMOVDQA32     Z0, Z8
-	VPERMI2D      Z15, Z14, Z8
-	VMOVDQA32     Z1, Z9
-	VPERMI2D      Z15, Z14, Z9
+	VPXORQ        Z16, Z16, Z16
+	VPXORQ        Z17, Z17, Z17
+	VEXTRACTI64X4 $0x01, Z8, Y11
+	VPGATHERDQ    (DX)(Y8*8), K2, Z16
+	VPGATHERDQ    (DX)(Y11*8), K3, Z17
+	VMOVDQA32     Z0, Z11
+	VPERMI2D      Z17, Z16, Z11
+	VMOVDQA32     Z1, Z8
+	VPERMI2D      Z17, Z16, Z8
 	VPANDD        Z2, Z7, Z7
-	VPSRLVD       Z7, Z8, Z8
-	VPOPCNTD      Z8, Z8
-	VPSUBD        Z8, Z9, Z9
-	VPXORD        Z16, Z16, Z16
-	VPGATHERDD    (AX)(Z9*4), K4, Z16
-	VPANDD        Z4, Z16, Z16
-	VMOVDQA32     Z16, K1, Z13
+	VPSRLVD       Z7, Z11, Z11
+	VPOPCNTD      Z11, Z11
+	VPSUBD        Z11, Z8, Z8
+	VPXORD        Z18, Z18, Z18
+	VPGATHERDD    (AX)(Z8*4), K4, Z18
+	VPANDD        Z4, Z18, Z18
+	VMOVDQA32     Z18, K1, Z15
 
 loop_flat:
-	VMOVDQU32 Z13, (DI)
-	ADDQ      $0x40, SI
+	VMOVDQU32 Z15, (DI)
 	ADDQ      $0x40, DI
-	SUBQ      $0x10, R8
-	JGE       loop
+	VMOVDQA32 Z9, Z7
+	VMOVDQA32 Z10, Z8
+	JMP       loop
 
-rest:
-	ADDQ          $0x10, R8
-	JZ            done
-	MOVL          $0x0000ffff, R9
-	BZHIL         R8, R9, R9
-	KMOVW         R9, K1
-	VMOVDQU32.Z   (SI), K1, Z7
-	VPSRLD        $0x0d, Z7, Z8
-	VPMINUD       Z6, Z8, Z8
-	VPSRLD        $0x08, Z7, Z6
-	KMOVW         CX, K2
-	KMOVW         CX, K3
-	KMOVW         CX, K4
-	VPXORQ        Z17, Z17, Z17
-	VPXORQ        Z18, Z18, Z18
-	VEXTRACTI64X4 $0x01, Z8, Y9
-	VPGATHERDQ    (BX)(Y8*8), K2, Z17
-	VPGATHERDQ    (BX)(Y9*8), K3, Z18
-	VMOVDQA32     Z0, Z8
-	VPERMI2D      Z18, Z17, Z8
-	VMOVDQA32     Z1, Z9
-	VPERMI2D      Z18, Z17, Z9
-	VPANDD        Z2, Z6, Z6
-	VPSRLVD       Z6, Z8, Z8
-	VPOPCNTD      Z8, Z8
-	VPSUBD        Z8, Z9, Z9
+last:
+	KMOVW         CX, K1
 	VPXORD        Z19, Z19, Z19
-	VPGATHERDD    (AX)(Z9*4), K4, Z19
+	VPGATHERDD    (AX)(Z8*4), K1, Z19
 	VPANDD        Z4, Z19, Z19
-	VPCMPUD       $0x05, Z5, Z19, K2
-	KORTESTW      K2, K2
-	JZ            rest_flat
+	VPCMPUD       $0x05, Z5, Z19, K1
+	KORTESTW      K1, K1
+	JZ            last_flat
 	VPSLLD        $0x03, Z19, Z6
 	VPSRLD        $0x05, Z7, Z5
 	VPANDD        Z3, Z5, Z5
 	VPORD         Z6, Z5, Z5
-	KMOVW         K2, K3
-	KSHIFTRW      $0x08, K2, K4
-	KMOVW         K2, K5
+	KMOVW         K1, K2
+	KSHIFTRW      $0x08, K1, K3
+	KMOVW         K1, K4
 	VPXORQ        Z20, Z20, Z20
 	VPXORQ        Z21, Z21, Z21
 	VEXTRACTI64X4 $0x01, Z5, Y3
-	VPGATHERDQ    (DX)(Y5*8), K3, Z20
-	VPGATHERDQ    (DX)(Y3*8), K4, Z21
+	VPGATHERDQ    (DX)(Y5*8), K2, Z20
+	VPGATHERDQ    (DX)(Y3*8), K3, Z21
 	VMOVDQA32     Z0, Z0
 	VPERMI2D      Z21, Z20, Z0
 	VMOVDQA32     Z1, Z1
@@ -953,14 +980,17 @@ rest:
 	VPOPCNTD      Z0, Z0
 	VPSUBD        Z0, Z1, Z1
 	VPXORD        Z22, Z22, Z22
-	VPGATHERDD    (AX)(Z1*4), K5, Z22
+	VPGATHERDD    (AX)(Z1*4), K4, Z22
 	VPANDD        Z4, Z22, Z22
-	VMOVDQA32     Z22, K2, Z19
+	VMOVDQA32     Z22, K1, Z19
 
-rest_flat:
+last_flat:
+	MOVQ      $0x0000000000000010, AX
+	CMPQ      R8, AX
+	CMOVQLT   R8, AX
+	BZHIL     AX, CX, AX
+	KMOVW     AX, K1
 	VMOVDQU32 Z19, K1, (DI)
-
-done:
 	VZEROUPPER
 	RET
 
