@@ -64,6 +64,8 @@ type rootBuilder struct {
 		made bool
 	}
 	blocks []uint64
+	even   map[Answer]Answer // if not nil: blocks of a single answer, which lead there from the root
+	from   int               // the number of the first block
 	pages  *[pageCount]uint32
 }
 
@@ -100,7 +102,7 @@ func (b *rootBuilder) run(nodes []uint64, from, to uint32) []uint64 {
 			from++
 			continue
 		}
-		for n := b.uniform(b.answers[b.at]); from < end; from++ {
+		for n := b.uniform(b.leaf(b.answers[b.at], 8)); from < end; from++ {
 			nodes = append(nodes, n)
 		}
 	}
@@ -113,11 +115,11 @@ func (b *rootBuilder) node(first uint32, shift int) uint64 {
 	b.skip(first)
 	last := first + 32<<shift - 1
 	if b.whole(last) {
-		return b.uniform(b.answers[b.at])
+		return b.uniform(b.leaf(b.answers[b.at], shift))
 	}
 	var runs uint32
 	var leaves [32]Answer
-	leaves[0] = b.answers[b.at]
+	leaves[0] = b.leaf(b.answers[b.at], shift)
 	n := 0
 	begin := func(step uint32, leaf Answer) {
 		if runs&(1<<step) == 0 && step > 0 {
@@ -132,18 +134,37 @@ func (b *rootBuilder) node(first uint32, shift int) uint64 {
 		end := start | (1<<shift - 1)
 		if start&(1<<shift-1) == 0 {
 			if b.at++; b.whole(end) {
-				begin(step>>shift, b.answers[b.at])
+				begin(step>>shift, b.leaf(b.answers[b.at], shift))
 				continue
 			}
 		}
 		begin(step>>shift, b.block(end-(1<<shift-1)))
 		if b.skip(end); end != last {
-			begin(step>>shift+1, b.answers[b.at])
+			begin(step>>shift+1, b.leaf(b.answers[b.at], shift))
 		}
 	}
 	b.leaves = append(b.leaves, leaves[:n+1]...)
 	return uint64(len(b.leaves)-1)<<32 | uint64(runs>>1)
 }
+
+// leaf returns the leaf of a step of 1<<shift addresses that has one answer: the answer, or where all of the root's leaves are blocks
+// a block of nothing else.
+func (b *rootBuilder) leaf(x Answer, shift int) Answer {
+	if b.even == nil || shift == 0 {
+		return x
+	}
+	leaf, ok := b.even[x]
+	if !ok {
+		leaf = b.blockLeaf()
+		n := b.uniform(x)
+		b.blocks = append(b.blocks, n, n, n, n, n, n, n, n)
+		b.even[x] = leaf
+	}
+	return leaf
+}
+
+// blockLeaf is the leaf of the block that is made next.
+func (b *rootBuilder) blockLeaf() Answer { return blockFlag | Answer(b.from+len(b.blocks)/blockNodes) }
 
 // block makes the block of a /24 that begins at first, and returns its leaf.
 func (b *rootBuilder) block(first uint32) Answer {
@@ -151,8 +172,9 @@ func (b *rootBuilder) block(first uint32) Answer {
 	for i := range block {
 		block[i] = b.node(first|uint32(i)<<5, 0)
 	}
+	leaf := b.blockLeaf()
 	b.blocks = append(b.blocks, block[:]...)
-	return blockFlag | Answer(len(b.blocks)/blockNodes-1)
+	return leaf
 }
 
 // uniform is the node of one leaf, the same for all such nodes.
@@ -181,16 +203,19 @@ func (b *rootBuilder) blockCount() (n int) {
 	return n
 }
 
-// inPages puts the blocks first and then pages, those without a boundary once for each answer.
+// inPages makes pages, those without a boundary once for each answer, and puts the blocks behind them.
+//
+// If there are blocks, all leaves of the root are some. In a small table it can't be foreseen whether the next address is in one. A
+// processor that guesses wrong loses more time than the second step takes, whose memory is near.
 func (b *rootBuilder) inPages() root4 {
 	var made []uint32 // the /11s that pages are made for
-	blocks, shared := b.blockCount()*blockNodes, map[Answer]uint32{}
+	shared := map[Answer]uint32{}
 	for p := uint32(0); p < pageCount; {
 		b.skip(p << 21)
 		x, end := b.answers[b.at], b.until(21) // up to where pages are equal
 		at, there := shared[x]
 		if end <= p || !there {
-			at = uint32(blocks + len(made)*pageNodes)
+			at = uint32(len(made) * pageNodes)
 			made = append(made, p)
 		}
 		if end > p {
@@ -202,12 +227,15 @@ func (b *rootBuilder) inPages() root4 {
 			b.pages[p] = at - p*pageNodes // Answer4 adds a>>13, which begins with p
 		}
 	}
-	nodes := make([]uint64, blocks, blocks+len(made)*pageNodes)
-	b.at, b.blocks = 0, nodes[:0:blocks]
+	if b.blockCount() > 0 {
+		b.even, b.from = map[Answer]Answer{}, len(made)*pageNodes/blockNodes
+	}
+	nodes := make([]uint64, 0, len(made)*pageNodes)
+	b.at = 0
 	for _, p := range made {
 		nodes = b.run(nodes, p*pageNodes, (p+1)*pageNodes)
 	}
-	r := root4{nodes: nodes}
+	r := root4{nodes: append(nodes, b.blocks...)}
 	r.wide(b.leaves)
 	return r
 }
