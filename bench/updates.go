@@ -103,6 +103,10 @@ func (r *run) updates(t Table) error {
 	return nil
 }
 
+// updatePairs is how often in a round the reader has a turn alone and one beside a writer: what these differ by is less than what a
+// shared machine's neighbours change from turn to turn.
+const updatePairs = 8
+
 // underLoad has a reader at work, in turns alone and with a writer at full speed beside it.
 func (r *run) underLoad(c *churn, keys *Keys, u *UpdateResult) error {
 	reader := &entry{maker: oursName, Contender: c.reader(keys), right: newModel(c.routes).answersTo(keys)}
@@ -113,8 +117,8 @@ func (r *run) underLoad(c *churn, keys *Keys, u *UpdateResult) error {
 	var alone, beside, rates []float64
 	for round := range r.plan.Rounds {
 		r.say("%s: updates: round %d of %d", u.Table, round+1, r.plan.Rounds)
-		for i := range 2 {
-			writers := (i + round) % 2 // the order changes from round to round
+		for i := range 2 * updatePairs {
+			writers := (i + i/2) % 2 // the order changes from pair to pair
 			took, rate, err := r.readWhile(c, reader, times, writers)
 			if err != nil {
 				return err
