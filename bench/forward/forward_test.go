@@ -184,7 +184,7 @@ func TestEveryPathIsMeasured(t *testing.T) {
 				require.NoError(t, draw(&b))
 				require.Contains(t, b.String(), "kernel")
 			}
-			require.Eventually(t, func() bool { return children(t) == 0 && descriptors(t) <= before+2 }, 10*time.Second, 10*time.Millisecond, "left: %d processes, %d files, %d before", children(t), descriptors(t), before)
+			require.Eventually(t, func() bool { return children(t) == 0 && descriptors(t) <= before+2 }, time.Minute, 10*time.Millisecond, "left: %d processes, %d files, %d before", children(t), descriptors(t), before)
 		})
 	}
 }
@@ -200,7 +200,7 @@ func TestARunThatIsStoppedLeavesNothing(t *testing.T) {
 		}
 	})
 	require.ErrorIs(t, err, context.Canceled)
-	require.Eventually(t, func() bool { return children(t) == 0 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return children(t) == 0 }, time.Minute, 10*time.Millisecond)
 }
 
 // descriptors is how many files this process has open, namespaces included.

@@ -58,7 +58,7 @@ func connect(s Spec) (Result, error) {
 	began := time.Now()
 	err := atOnce(s.Streams, func() error {
 		one := make([]byte, 1)
-		for time.Since(began) < s.Lasting {
+		for some := false; !some || time.Since(began) < s.Lasting; some = true {
 			fd, err := dial(s, unix.SOCK_STREAM, PortGuest)
 			if err != nil {
 				return err
@@ -120,7 +120,7 @@ func send(fd int, s Spec, began time.Time) (arrived int64, err error) {
 	if _, err := write(fd, []byte{direction}); err != nil {
 		return 0, err
 	}
-	for time.Since(began) < s.Lasting {
+	for some := false; !some || time.Since(began) < s.Lasting; some = true {
 		if !s.Backward {
 			if _, err := write(fd, buf); err != nil {
 				return 0, err
@@ -180,7 +180,7 @@ func get(s Spec) (Result, error) {
 	began := time.Now()
 	err := atOnce(s.Streams, func() error {
 		buf := make([]byte, block)
-		for time.Since(began) < s.Lasting {
+		for some := false; !some || time.Since(began) < s.Lasting; some = true {
 			n, err := getOnce(client, url, s, began, buf)
 			bytes.Add(n)
 			if err != nil {
@@ -207,7 +207,7 @@ func getOnce(client *http.Client, url string, s Spec, began time.Time, buf []byt
 	if resp.StatusCode != http.StatusOK {
 		return 0, fmt.Errorf("GET %s: %s", url, resp.Status)
 	}
-	for time.Since(began) < s.Lasting {
+	for some := false; !some || time.Since(began) < s.Lasting; some = true {
 		n, err := resp.Body.Read(buf)
 		bytes += int64(n)
 		if errors.Is(err, io.EOF) {

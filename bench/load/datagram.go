@@ -98,7 +98,7 @@ func flood(s Spec) (Result, error) {
 	began, sent := time.Now(), int64(0)
 	for {
 		passed := time.Since(began)
-		if passed >= s.Lasting {
+		if passed >= s.Lasting && sent > 0 {
 			return Result{Count: sent, Took: passed}, nil
 		}
 		n := int64(batchSize)

@@ -44,7 +44,7 @@ type Spec struct {
 	Kind     Kind          `json:"Kind"`
 	To       netip.Addr    `json:"To"`                 // of the server, IPv4
 	Targets  []netip.Addr  `json:"Targets,omitempty"`  // of Pings, in place of To
-	Lasting  time.Duration `json:"LastingNs"`          //
+	Lasting  time.Duration `json:"LastingNs"`          // something is done, however late it is: there is always a rate
 	Rate     float64       `json:"Rate,omitempty"`     // datagrams in a second; 0: as many as go
 	Streams  int           `json:"Streams,omitempty"`  // connections at once
 	Backward bool          `json:"Backward,omitempty"` // the server sends the stream
