@@ -57,8 +57,8 @@ func TestNATInstance(t *testing.T) {
 	shows(t, l.curl(t, "app", "http://203.0.113.10/"), `^you are 198\.51\.100\.20`)
 	shows(t, l.curl(t, "app", "http://203.0.113.10/large", megabyte...), `^200 1048576$`)
 	shows(t, l.upload(t, "app", "http://203.0.113.10/"), `^1048576 bytes$`)
-	shows(t, l.run(t, "app", "ping", "-n", "-c", "1", "-W", "5", "203.0.113.10"), `icmp_seq=1 ttl=62 `)
-	shows(t, l.run(t, "app", "ping", "-n", "-c", "1", "-W", "5", "-s", "10000", "-M", "dont", "203.0.113.10"), `10008 bytes from 203\.0\.113\.10: icmp_seq=1 `)
+	shows(t, l.run(t, "app", "ping", "-n", "-c", "1", "-W", "30", "203.0.113.10"), `icmp_seq=1 ttl=62 `)
+	shows(t, l.run(t, "app", "ping", "-n", "-c", "1", "-W", "30", "-s", "10000", "-M", "dont", "203.0.113.10"), `10008 bytes from 203\.0\.113\.10: icmp_seq=1 `)
 	l.leads(t, "app", "203.0.113.10", []string{"10.0.0.20", "203.0.113.10"}, "--icmp")
 }
 
@@ -74,8 +74,8 @@ func TestApplianceBehindTheGatewayRouteTable(t *testing.T) {
 	l.root(t, "firewall", forwards)
 	shows(t, l.curl(t, "peer", "http://198.51.100.10/"), `^you are 203\.0\.113\.10`)
 	shows(t, l.curl(t, "web", "http://203.0.113.10/"), `^you are 198\.51\.100\.10`)
-	shows(t, l.run(t, "web", "ping", "-n", "-c", "1", "-W", "5", "203.0.113.10"), `icmp_seq=1 ttl=62 `)
-	shows(t, l.run(t, "peer", "ping", "-n", "-c", "1", "-W", "5", "198.51.100.10"), `icmp_seq=1 ttl=63 `)
+	shows(t, l.run(t, "web", "ping", "-n", "-c", "1", "-W", "30", "203.0.113.10"), `icmp_seq=1 ttl=62 `)
+	shows(t, l.run(t, "peer", "ping", "-n", "-c", "1", "-W", "30", "198.51.100.10"), `icmp_seq=1 ttl=63 `)
 	for _, p := range []struct {
 		from, to string
 		want     []string

@@ -25,7 +25,7 @@ func (l lab) captured(t *testing.T, packets int, words string, do func()) string
 	server, err := control.Serve(l.Lab, socket)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, server.Close()) }()
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	files := &capture.Files{Path: filepath.Join(t.TempDir(), "lab.pcapng"), Packets: packets}
 	begun, done := make(chan struct{}), make(chan error, 1)
@@ -66,7 +66,7 @@ func TestWiresharkUnderstandsACapture(t *testing.T) {
 	l := start(t, office)
 	// An echo request and its reply pass seven places; a refused one is seen at the sender, before and behind the gateway, and at the group.
 	path := l.captured(t, 2*7+4, "app nat igw peer bastion security-group icmp", func() {
-		shows(t, l.run(t, "app", "ping", "-n", "-c", "1", "-W", "10", "203.0.113.10"), " 1 received")
+		shows(t, l.run(t, "app", "ping", "-n", "-c", "1", "-W", "30", "203.0.113.10"), " 1 received")
 		l.run(t, "peer", "ping", "-n", "-c", "1", "-W", "1", "198.51.100.12")
 	})
 	fields := wireshark(t, "tshark", "-r", path, "-T", "fields", "-E", "separator=|", "-e", "frame.interface_name", "-e", "frame.packet_flags_direction", "-e", "ip.src", "-e", "ip.dst", "-e", "frame.comment")

@@ -54,7 +54,7 @@ func (l lab) upload(t testing.TB, from, url string) string {
 }
 
 func curlArgs(url string, more []string) []string {
-	return append(append([]string{"-gsS", "--noproxy", "*", "--connect-timeout", "3", "-m", "20"}, more...), url)
+	return append(append([]string{"-gsS", "--noproxy", "*", "--connect-timeout", "10", "-m", "60"}, more...), url)
 }
 
 // megabyte makes curl tell of a page only how large it was.

@@ -28,7 +28,7 @@ func TestDig(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			shows(t, l.run(t, "app", "dig", append([]string{"+tries=2", "+time=3"}, c.args...)...), c.want)
+			shows(t, l.run(t, "app", "dig", append([]string{"+tries=2", "+time=10"}, c.args...)...), c.want)
 		})
 	}
 }

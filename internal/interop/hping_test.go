@@ -91,7 +91,7 @@ func TestUDPFragmentsArrive(t *testing.T) {
 			l.inside(t, p.at, func() (err error) { socket, err = net.ListenUDP("udp4", &net.UDPAddr{Port: 9999}); return err })
 			defer socket.Close()
 			l.run(t, p.from, "hping3", "-n", "-2", "-p", "9999", "-c", "1", "-d", "1200", "-f", "-m", "256", p.to)
-			require.NoError(t, socket.SetReadDeadline(time.Now().Add(2*time.Second)))
+			require.NoError(t, socket.SetReadDeadline(time.Now().Add(time.Minute)))
 			b := make([]byte, 2000)
 			n, from, err := socket.ReadFromUDPAddrPort(b)
 			require.NoError(t, err)

@@ -66,7 +66,7 @@ func TestPing6(t *testing.T) {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			l := start(t, dual)
-			out := l.run(t, p.from, "ping", "-6", "-n", "-c", "1", "-W", "3", "-M", "do", "-s", fmt.Sprint(p.size), p.to)
+			out := l.run(t, p.from, "ping", "-6", "-n", "-c", "1", "-W", "10", "-M", "do", "-s", fmt.Sprint(p.size), p.to)
 			shows(t, out, p.want)
 			if n := l.drops(p.reason); p.reason != drop.None && n == 0 {
 				t.Errorf("nothing was dropped as %s: %v", p.reason, l.Router().Counters())

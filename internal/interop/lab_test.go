@@ -108,7 +108,7 @@ func (l lab) run(t testing.TB, on, program string, args ...string) string {
 // pipe is run for a program that reads its standard input.
 func (l lab) pipe(t testing.TB, input, on, program string, args ...string) string {
 	t.Helper()
-	return l.patiently(t, 30*time.Second, input, on, program, args...)
+	return l.patiently(t, 2*time.Minute, input, on, program, args...)
 }
 
 // patiently is pipe for a program that may take long.

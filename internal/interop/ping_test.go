@@ -30,7 +30,7 @@ func TestPingShowsTheTimeToLive(t *testing.T) {
 	} {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
-			out := l.run(t, p.from, "ping", "-n", "-c", "1", "-W", "5", p.to)
+			out := l.run(t, p.from, "ping", "-n", "-c", "1", "-W", "30", p.to)
 			shows(t, out, fmt.Sprintf(`from %s: icmp_seq=1 ttl=%d `, p.to, p.ttl), `1 received, 0% packet loss`)
 		})
 	}
@@ -96,7 +96,7 @@ func TestPingSizes(t *testing.T) {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			l := start(t, office) // its own, as a kernel remembers what it was told of a path
-			args := append([]string{"-n", "-c", "1", "-W", "3"}, p.args...)
+			args := append([]string{"-n", "-c", "1", "-W", "10"}, p.args...)
 			out := l.run(t, p.from, "ping", append(args, p.to)...)
 			shows(t, out, p.shown...)
 		})

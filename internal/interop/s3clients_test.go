@@ -94,7 +94,7 @@ func tree(t testing.TB) string {
 }
 
 // patience lets curl wait for handshakes that many programs make at once.
-var patience = slices.Clip([]string{"--connect-timeout", "25", "-m", "28"})
+var patience = slices.Clip([]string{"--connect-timeout", "60", "-m", "100"})
 
 // TestCurlByHTTPS: the names verify in both styles, in every form of them.
 func TestCurlByHTTPS(t *testing.T) {

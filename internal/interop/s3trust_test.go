@@ -21,7 +21,7 @@ func TestClientsFindTheAuthority(t *testing.T) {
 		needs   string // of the variables, "" is the system's bundle alone
 		works   string
 	}{
-		{[]string{"curl", "-sS", "-m", "28", "https://open.s3.us-east-1.amazonaws.com/hello.txt"}, "", `^hello$`},
+		{[]string{"curl", "-sS", "-m", "100", "https://open.s3.us-east-1.amazonaws.com/hello.txt"}, "", `^hello$`},
 		{[]string{"rclone", "lsf", ":s3:demo", "--config", "/dev/null", "--s3-provider", "AWS", "--s3-env-auth", "--s3-region", "us-east-1"}, "", `^hello\.txt\n$`},
 		{[]string{"s3cmd", "--config", "/dev/null", "ls", "s3://demo"}, "", `hello\.txt`},
 		{[]string{"aws", "s3", "ls", "s3://demo"}, "REQUESTS_CA_BUNDLE", `hello\.txt`},

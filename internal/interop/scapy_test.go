@@ -65,7 +65,7 @@ func (l lab) udp(t testing.TB, from string, port int) (f flow) {
 	require.NoError(t, err)
 	_, err = f.instance.Write([]byte("hello"))
 	require.NoError(t, err)
-	require.NoError(t, f.host.SetReadDeadline(time.Now().Add(5*time.Second)))
+	require.NoError(t, f.host.SetReadDeadline(time.Now().Add(time.Minute)))
 	_, f.public, err = f.host.ReadFromUDPAddrPort(make([]byte, 10))
 	require.NoError(t, err)
 	return f
@@ -112,7 +112,7 @@ func TestForgedICMPErrors(t *testing.T) {
 			delete(want, drop.None)
 			l.scapy(t, "rival", script.String())
 			for reason, n := range want {
-				require.Eventually(t, func() bool { return l.drops(reason) == n }, 5*time.Second, 5*time.Millisecond, "not %d dropped as %s: %v", n, reason, l.Router().Counters())
+				require.Eventually(t, func() bool { return l.drops(reason) == n }, time.Minute, 5*time.Millisecond, "not %d dropped as %s: %v", n, reason, l.Router().Counters())
 			}
 			for n, e := range forged {
 				if err := flows[n].hears(t, e.reason == drop.None); !errors.Is(err, e.want) {
@@ -130,7 +130,7 @@ func (f flow) hears(t testing.TB, anError bool) error {
 		_, err := f.host.WriteToUDPAddrPort([]byte("still here"), f.public)
 		require.NoError(t, err)
 	}
-	require.NoError(t, f.instance.SetReadDeadline(time.Now().Add(5*time.Second)))
+	require.NoError(t, f.instance.SetReadDeadline(time.Now().Add(time.Minute)))
 	_, err := f.instance.Read(make([]byte, 10))
 	return err
 }
@@ -149,7 +149,7 @@ func TestForgedMTU(t *testing.T) {
 			hides(t, route(), `mtu`)
 			l.scapy(t, "rival", fmt.Sprintf("send(IP(dst='%s')/ICMP(type=3, code=4, nexthopmtu=1200)/IP(src='%s', dst='203.0.113.10', flags='DF')/TCP(sport=%d, dport=%d, seq=%d, flags='A'), verbose=0)",
 				a.Addr(), a.Addr(), a.Port(), hostPort, seq))
-			require.Eventually(t, func() bool { return strings.Contains(route(), " mtu 1200") }, 5*time.Second, 20*time.Millisecond, "%s", route())
+			require.Eventually(t, func() bool { return strings.Contains(route(), " mtu 1200") }, time.Minute, 20*time.Millisecond, "%s", route())
 		})
 	}
 }

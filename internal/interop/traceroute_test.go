@@ -46,7 +46,7 @@ func TestTracerouteShowsTheHops(t *testing.T) {
 // limit how many ICMP errors they send.
 func (l lab) leads(t testing.TB, from, to string, want []string, args ...string) {
 	t.Helper()
-	out := l.run(t, from, "traceroute", append(append([]string{"-n", "-q", "1", "-N", "1", "-w", "3", "-m", "6"}, args...), to)...)
+	out := l.run(t, from, "traceroute", append(append([]string{"-n", "-q", "1", "-N", "1", "-w", "8", "-m", "6"}, args...), to)...)
 	if got := hops(out); !slices.Equal(got, want) {
 		t.Errorf("traceroute %q from %s to %s: hops %q, want %q:\n%s", args, from, to, got, want, out)
 	}

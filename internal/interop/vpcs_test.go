@@ -68,7 +68,7 @@ func TestPeering(t *testing.T) {
 	t.Run("no hop and 9001 bytes", func(t *testing.T) {
 		t.Parallel()
 		l := start(t, chain)
-		shows(t, l.run(t, "boss", "ping", "-n", "-c", "1", "-W", "5", "-M", "do", "-s", "8973", "10.1.1.10"), `icmp_seq=1 ttl=64 `)
+		shows(t, l.run(t, "boss", "ping", "-n", "-c", "1", "-W", "30", "-M", "do", "-s", "8973", "10.1.1.10"), `icmp_seq=1 ttl=64 `)
 		l.leads(t, "boss", "10.1.1.10", []string{"10.1.1.10"}, "--icmp")
 	})
 }
@@ -123,8 +123,8 @@ func TestTransitGateway(t *testing.T) {
 	l.web(t, "stock")
 	shows(t, l.curl(t, "door", "http://10.1.1.10/"), `^you are 10\.0\.2\.10`)
 	shows(t, l.curl(t, "door", "http://10.1.1.10/large", megabyte...), `^200 1048576$`)
-	shows(t, l.run(t, "door", "ping", "-n", "-c", "1", "-W", "5", "-M", "do", "-s", "8472", "10.1.1.10"), `icmp_seq=1 ttl=63 `)
-	shows(t, l.run(t, "door", "ping", "-n", "-c", "1", "-W", "3", "-M", "do", "-s", "8473", "10.1.1.10"), `(?i)from 10\.0\.2\.1 .*frag needed.*mtu ?= ?8500`)
+	shows(t, l.run(t, "door", "ping", "-n", "-c", "1", "-W", "30", "-M", "do", "-s", "8472", "10.1.1.10"), `icmp_seq=1 ttl=63 `)
+	shows(t, l.run(t, "door", "ping", "-n", "-c", "1", "-W", "10", "-M", "do", "-s", "8473", "10.1.1.10"), `(?i)from 10\.0\.2\.1 .*frag needed.*mtu ?= ?8500`)
 	shows(t, l.run(t, "door", "tracepath", "-n", "-m", "4", "10.1.1.10"), `Resume: pmtu 8500`)
 	l.leads(t, "door", "10.1.1.10", []string{"*", "10.1.1.10"}, "--icmp")
 }
