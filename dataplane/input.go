@@ -31,46 +31,51 @@ func (w *Worker) serve() {
 	w.slots = newSlots()
 	var ready [readyPorts]int32
 	for {
-		n, err := w.poller.Wait(ready[:])
+		n, err := w.poller.Wait(ready[:], w.backlog.n == 0)
 		if err != nil {
 			return
 		}
 		for _, member := range ready[:n] {
 			w.turn(int(member))
 		}
+		w.catchUp()
 	}
 }
 
 // turn carries what a port has.
 func (w *Worker) turn(member int) {
 	for packets, bytes, more := 0, 0, true; more && packets < turnPackets && bytes < turnBytes; {
-		var n int
-		n, more = w.carry(member)
-		for _, p := range w.batch[:n] {
+		var read, carried int
+		read, carried, more = w.carry(member)
+		for _, p := range w.batch[:carried] {
 			bytes += p.Len()
 		}
-		packets += n
+		packets += read
 	}
 }
 
-// carry carries a batch of a port and returns how many packets that were, and whether there may be more.
-func (w *Worker) carry(member int) (n int, more bool) {
+// carry reads a batch of a port and carries what need not wait. It returns how many packets it read, how many of them it carried, which
+// are the first of w.batch, and whether there may be more.
+func (w *Worker) carry(member int) (read, carried int, more bool) {
+	if w.backlog.room() == 0 {
+		w.carryOldest()
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	a := w.members[member]
 	if a == nil { // it has left since it was seen to be ready
-		return 0, false
+		return 0, 0, false
 	}
-	n, more, err := w.poller.Read(a.port, w.batch)
-	if n > 0 {
+	read, more, err := w.poller.Read(a.port, w.batch[:min(batchSize, w.backlog.room())])
+	if carried = w.backlog.sort(a, w.batch[:read], w.router.now); carried > 0 {
 		w.enters(a)
-		w.process(w.batch[:n])
+		w.process(w.batch[:carried])
 	}
 	if err != nil { // it reads no more; that it is attached does not change
 		w.poller.Remove(a.port)
-		return n, false
+		return read, carried, false
 	}
-	return n, more
+	return read, carried, more
 }
 
 // leastBusy returns the thread that has the fewest ports; nil if there are no threads.

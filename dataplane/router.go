@@ -58,6 +58,8 @@ type attachment struct {
 	counters Counters // of what entered here
 	snapshot *Snapshot
 	iface    *Interface // this one in snapshot; nil if it is not there
+	stream   int64      // when a big packet last entered here; 0 if that is not lately (backlog.go)
+	others   int64      // when a small one of another flow last did, behind those
 }
 
 // under returns the attachment's interface in s.

@@ -36,6 +36,7 @@ type Worker struct {
 	pending  []*packet.Packet // consecutive packets for one interface
 	faults   [batchSize]packet.Fault
 	ahead    [batchSize]ahead
+	backlog  backlog // of a worker with a poller
 
 	// Of the packet that is being forwarded.
 	now     int64           // its time

@@ -48,9 +48,9 @@ type Poller interface {
 	Add(p Port, number int32) bool
 	// Remove ends that. Wait may return the number once more if it is about to.
 	Remove(p Port)
-	// Wait fills ready with numbers of ports that have something to read, or have ended, and returns how many. It waits until there is
-	// one. After Close it returns net.ErrClosed, and the poller is gone.
-	Wait(ready []int32) (int, error)
+	// Wait fills ready with numbers of ports that have something to read, or have ended, and returns how many. With block it
+	// waits until there is one; without, it returns 0 if there is none. After Close, with block, it returns net.ErrClosed, and the poller is gone.
+	Wait(ready []int32, block bool) (int, error)
 	// Read is p.Read but does not wait, and says whether there may be more.
 	Read(p Port, batch []*packet.Packet) (n int, more bool, err error)
 	// Write is p.Write for any port, also one that was not added. The batch must not be longer than that of any Read.

@@ -94,6 +94,12 @@ func (e *end) wait() found {
 	return f
 }
 
+// kill ends it before it is through.
+func (e *end) kill() {
+	require.NoError(e.t, e.cmd.Process.Kill())
+	_ = e.cmd.Wait() // killed
+}
+
 func ready() { fmt.Println("{}") }
 
 // untilTold returns when the input has ended.

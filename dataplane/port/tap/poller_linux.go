@@ -100,8 +100,11 @@ func (p *Poller) Remove(from port.Port) {
 }
 
 // Wait implements port.Poller.
-func (p *Poller) Wait(ready []int32) (int, error) {
+func (p *Poller) Wait(ready []int32, block bool) (int, error) {
 	p.begin()
+	if !block {
+		return p.look(ready), nil
+	}
 	for {
 		n := p.look(ready)
 		if n == 0 {
@@ -199,6 +202,12 @@ func (p *Poller) Read(from port.Port, batch []*packet.Packet) (n int, more bool,
 	default:
 		t.run = min(2*t.run, ringSize)
 		n, more, err = p.readRun(t, batch)
+	}
+	switch {
+	case n == 0:
+		t.run = 1
+	case n >= firstRun || t.run == 1: // many, or the last one is big
+		p.spin.busy()
 	}
 	t.stats.received.Add(uint64(n))
 	return n, more, err

@@ -33,7 +33,7 @@ func pollers(t *testing.T, test func(*testing.T, *tap.Poller)) {
 			}
 			defer func() {
 				require.NoError(t, p.Close())
-				_, err := p.Wait(make([]int32, 1))
+				_, err := p.Wait(make([]int32, 1), true)
 				require.ErrorIs(t, err, net.ErrClosed)
 			}()
 			test(t, p)
@@ -59,7 +59,7 @@ func TestPollerReadsInOrderWhatThePortsHave(t *testing.T) {
 		var next [2]uint32
 		pkts, ready := batch(32), make([]int32, 4)
 		for next[0] < each || next[1] < each {
-			n, err := p.Wait(ready)
+			n, err := p.Wait(ready, true)
 			require.NoError(t, err)
 			for _, number := range ready[:n] {
 				for more := true; more; {
@@ -118,7 +118,7 @@ func TestPollerKnowsItsOwnPortsOnlyAndForgetsThem(t *testing.T) {
 		require.NoError(t, rawSocket(t, nsA)(append(ethernet(macA, 0x0800), 1)))
 		require.NoError(t, rawSocket(t, nsB)(append(ethernet(macB, 0x0800), 2)))
 		ready := make([]int32, 4)
-		n, err := p.Wait(ready)
+		n, err := p.Wait(ready, true)
 		require.NoError(t, err)
 		require.Equal(t, []int32{1}, ready[:n])
 		require.NoError(t, b.Close())
@@ -140,7 +140,7 @@ func TestPollerDoesNotAllocate(t *testing.T) {
 				_ = send(frame)
 			}
 			for read := 0; read < 20; {
-				_, err := p.Wait(ready)
+				_, err := p.Wait(ready, true)
 				for more := true; more && err == nil; {
 					n := 0
 					n, more, err = p.Read(a, pkts)

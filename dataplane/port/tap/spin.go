@@ -2,7 +2,6 @@ package tap
 
 import (
 	"fmt"
-	"runtime"
 	"strconv"
 )
 
@@ -12,7 +11,7 @@ type Spin int
 
 // The kinds of Spin that are no number of microseconds.
 const (
-	SpinAuto Spin = 0  // up to 50, as long as that finds packets and nobody else waits for the processor; not at all on two processors or fewer
+	SpinAuto Spin = 0  // up to 50 each time, as long as that finds packets and nobody else needs the processor
 	SpinOff  Spin = -1 // not at all
 )
 
@@ -34,7 +33,10 @@ func ParseSpin(s string) (Spin, error) {
 	return Spin(n), nil
 }
 
-// spinner decides how long to look for packets, from what came of it before.
+// spinner decides how long to look for packets. With SpinAuto a thread looks for at most 50 us each time that it has carried what there was, so
+// who carries nothing spends nothing, and who carries a packet now and then some millionths of a processor. It goes to sleep at once if a look takes so long that
+// somebody else must have had the processor. After looking in vain several times on end it leaves out more and more looks, up to
+// 127. And it leaves out some whenever there were many packets at once, or a big one: who sends those, and who receives them, need the processors.
 type spinner struct {
 	most     int64 // nanoseconds
 	adaptive bool
@@ -43,17 +45,15 @@ type spinner struct {
 }
 
 const (
-	autoSpin  = 50_000 // nanoseconds
-	patience  = 127    // at most so many waits without looking after it was in vain
-	stolen    = 4_000  // nanoseconds: if one look takes that long, somebody else had the processor
-	untilThen = 31     // waits without looking after that
-
-	roomToSpin = 2 // processors, which sender and receiver need (docs/performance.md)
+	autoSpin = 50_000 // nanoseconds
+	patience = 127    // at most so many waits without looking after it was in vain
+	stolen   = 4_000  // nanoseconds: if one look takes that long, somebody else had the processor
+	whenBusy = 31     // waits without looking
 )
 
 func newSpinner(s Spin) spinner {
 	switch {
-	case s == SpinAuto && runtime.NumCPU() <= roomToSpin, s < 0:
+	case s < 0:
 		return spinner{}
 	case s == SpinAuto:
 		return spinner{most: autoSpin, adaptive: true}
@@ -72,11 +72,14 @@ func (s *spinner) limit() int64 {
 
 // goOn tells whether to look again after a look that took so many nanoseconds.
 func (s *spinner) goOn(took int64) bool {
-	if s.adaptive && took > stolen {
-		s.failures = max(s.failures, untilThen)
-		return false
+	return !s.adaptive || took <= stolen
+}
+
+// busy notes that many packets came at once, or a big one.
+func (s *spinner) busy() {
+	if s.adaptive {
+		s.skip = max(s.skip, whenBusy)
 	}
-	return true
 }
 
 // paid notes that there was something.
