@@ -20,11 +20,10 @@ type slots struct {
 const slotSize = packet.MaxSize + 1
 
 func newSlots() *slots {
-	s := &slots{spare: [1]*packet.Packet{packet.New(slotSize)}, held: packet.New(slotSize), wire: packet.New(slotSize)}
-	for range batchSize {
-		s.batch = append(s.batch, packet.New(slotSize))
+	return &slots{
+		batch: packet.Row(batchSize, slotSize),
+		spare: [1]*packet.Packet{packet.New(slotSize)}, held: packet.New(slotSize), wire: packet.New(slotSize),
 	}
-	return s
 }
 
 // depot holds the slots that no worker has. Workers come here once a batch, not once a packet.

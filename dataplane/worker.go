@@ -14,7 +14,7 @@ import (
 
 // batchSize is how many packets a worker takes from its port at once: enough to share the cost of loading the snapshot and
 // the clock, few enough that a commit never waits long for a batch to end.
-const batchSize = 32
+const batchSize = 64
 
 // Worker carries packets from its ports to wherever they go: the goroutine that read a packet also writes it (input.go). Only that
 // goroutine uses the worker; who holds mu may read the counts.

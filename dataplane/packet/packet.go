@@ -99,6 +99,18 @@ func New(size int) *Packet {
 	return &Packet{buf: make([]byte, Headroom+size)}
 }
 
+// Row returns n packets as New does, in one piece of memory. They begin at different places of a page, so that their headers do not push each
+// other out of a processor's caches.
+func Row(n, size int) []*Packet {
+	const line = 64
+	stride := (Headroom+size+line-1)/line*line + 3*line
+	all, memory := make([]*Packet, n), make([]byte, n*stride)
+	for i := range all {
+		all[i] = &Packet{buf: memory[i*stride:][: Headroom+size : Headroom+size]}
+	}
+	return all
+}
+
 // Buffer is the whole space to read a frame into: it starts headroom bytes (at most Headroom) before the datagram's
 // place. The reader tells what it found with SetLen.
 func (p *Packet) Buffer(headroom int) []byte { return p.buf[Headroom-headroom:] }

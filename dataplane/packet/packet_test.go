@@ -172,3 +172,29 @@ func panics(f func()) (did bool) {
 	f()
 	return false
 }
+
+func TestPacketsInARowHaveRoomOfTheirOwn(t *testing.T) {
+	const n, size = 5, 1000
+	row := Row(n, size)
+	if len(row) != n {
+		t.Fatalf("%d packets, want %d", len(row), n)
+	}
+	for i, p := range row {
+		if got := len(p.Buffer(Headroom)); got != Headroom+size {
+			t.Errorf("packet %d has room for %d bytes, want %d", i, got, Headroom+size)
+		}
+		clear(p.Buffer(Headroom))
+	}
+	for i, p := range row {
+		b := p.Buffer(Headroom)
+		for j := range b {
+			if b[j] != 0 {
+				t.Fatalf("the byte %d of packet %d is another's, too", j, i)
+			}
+			b[j] = byte(i + 1)
+		}
+		if cap(b) != len(b) {
+			t.Errorf("behind packet %d there are %d bytes that are not its own", i, cap(b)-len(b))
+		}
+	}
+}

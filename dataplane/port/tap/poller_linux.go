@@ -23,7 +23,8 @@ type Polling struct {
 // Poller implements port.Poller for TAPs. It waits with epoll, which wakes the thread once for all ports, and is asked without waiting
 // first: as long as there is work, no thread sleeps and the scheduler of the language hears of nothing. The first frame that a port has
 // after a sleep is read with a plain system call, for often there is no other; then more and more at once, with io_uring by one call
-// for all. Big frames are read and written one by one: a call costs them little, and the memory of one packet stays in the caches.
+// for all, as long as there are as many. Big frames are read and written one by one: a call costs them little, and the memory of one
+// packet stays in the caches. Of many small ones, datagrams that are alike are written as one (row.go).
 type Poller struct {
 	now    func() int64
 	spin   spinner
@@ -34,6 +35,7 @@ type Poller struct {
 
 	// Of the thread.
 	events [64]unix.EpollEvent
+	out    outbox
 	begun  bool
 	sleeps uint // how often there was nothing to do, and one: 0 is what a port says that was never read
 }
@@ -42,6 +44,7 @@ type Poller struct {
 const (
 	firstRun = 4
 	bigFrame = 8 << 10 // from here on a frame is read and written alone, into memory that the last one has warmed
+	afterBig = 8       // and so many smaller ones after it: a stream's last segments among its super-packets
 )
 
 // wakeNumber is no port's.
@@ -191,26 +194,30 @@ func (p *Poller) Read(from port.Port, batch []*packet.Packet) (n int, more bool,
 		t.sleep, t.run = p.sleeps, 1
 	}
 	batch = batch[:min(t.run, len(batch), ringSize)]
-	switch alone := len(batch) == 1; {
-	case alone:
-		t.run = firstRun
+	if alone := len(batch) == 1; alone || p.ring == nil {
 		n, more, err = t.readSingly(batch)
-		more = more && t.run == 1 // of small ones Wait tells at the price of the call that would find none
-	case p.ring == nil:
-		t.run = min(2*t.run, ringSize)
-		n, more, err = t.readSingly(batch)
-	default:
-		t.run = min(2*t.run, ringSize)
+		more = more && (!alone || t.big > 0) // of small ones Wait tells at the price of the call that would find none
+	} else {
 		n, more, err = p.readRun(t, batch)
 	}
-	switch {
-	case n == 0:
-		t.run = 1
-	case n >= firstRun || t.run == 1: // many, or the last one is big
+	t.plan(n, len(batch))
+	if n >= firstRun || t.big == afterBig { // many, or the last one is big
 		p.spin.busy()
 	}
 	t.stats.received.Add(uint64(n))
 	return n, more, err
+}
+
+// plan decides how many frames to read next, of the port's last n that were read of so many.
+func (p *Port) plan(n, of int) {
+	switch {
+	case p.big > 0: // it was big, or one of the last ones
+		p.run = 1
+	case n == of:
+		p.run = min(max(firstRun, 2*of), ringSize)
+	default: // a read that finds none costs half of one that does
+		p.run = max(firstRun, n+1)
+	}
 }
 
 // readSingly reads until a frame is big, one system call each.
@@ -223,12 +230,21 @@ func (p *Port) readSingly(batch []*packet.Packet) (n int, more bool, err error) 
 		if !got {
 			continue
 		}
-		if n++; batch[n-1].Len() > bigFrame {
-			p.run = 1
+		n++
+		if p.measured(batch[n-1]); p.big == afterBig {
 			return n, more, nil
 		}
 	}
 	return n, more, err
+}
+
+// measured notes whether frames are big.
+func (p *Port) measured(pkt *packet.Packet) {
+	if pkt.Len() > bigFrame {
+		p.big = afterBig
+	} else if p.big > 0 {
+		p.big--
+	}
 }
 
 // readRun reads with one system call.
@@ -246,9 +262,7 @@ func (p *Poller) readRun(t *Port, batch []*packet.Packet) (n int, more bool, err
 		if more = another; !got {
 			continue
 		}
-		if batch[i].Len() > bigFrame {
-			t.run = 1
-		}
+		t.measured(batch[i])
 		batch[n], batch[i] = batch[i], batch[n]
 		n++
 	}
@@ -262,7 +276,7 @@ func (p *Poller) readRun(t *Port, batch []*packet.Packet) (n int, more bool, err
 func (p *Poller) Write(to port.Port, batch []*packet.Packet) (int, error) {
 	p.begin()
 	t, ok := to.(*Port)
-	if !ok || p.ring == nil || len(batch) == 1 || len(batch) > ringSize || batch[0].Len() > bigFrame {
+	if !ok || len(batch) == 1 || len(batch) > ringSize || batch[0].Len() > bigFrame {
 		return to.Write(batch)
 	}
 	t.mu.RLock()
@@ -270,36 +284,12 @@ func (p *Poller) Write(to port.Port, batch []*packet.Packet) (int, error) {
 	if t.closed {
 		return 0, net.ErrClosed
 	}
-	sent, pushed := 0, 0
-	for _, pkt := range batch {
-		mac, etherType, ok := t.sender(pkt)
-		switch {
-		case !ok:
-		case t.offload.takes(pkt):
-			p.ring.push(opWrite, t.fd, t.frame(pkt, mac, etherType), pushed)
-			pushed++
-		default: // in several writes, after those before
-			sent += p.write(pushed)
-			pushed = 0
-			if t.writeWire(pkt, mac, etherType) {
-				sent++
-			}
-		}
-	}
-	sent += p.write(pushed)
-	t.wrote(sent, len(batch))
-	return sent, nil
-}
-
-// write does the writes that were pushed and returns how many the device took.
-func (p *Poller) write(pushed int) (taken int) {
-	p.ring.submit()
-	for i := range pushed {
-		if _, errno := p.ring.result(i); errno == 0 {
-			taken++
-		}
-	}
-	return taken
+	o := &p.out
+	o.to, o.ring, o.sent = t, p.ring, 0
+	o.add(batch)
+	o.send()
+	t.wrote(o.sent, len(batch))
+	return o.sent, nil
 }
 
 // Close implements port.Poller.

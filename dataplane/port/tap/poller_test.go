@@ -1,20 +1,26 @@
 package tap_test
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"runtime"
+	"slices"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"vpcsim/dataplane/packet"
 	"vpcsim/dataplane/port"
 	"vpcsim/dataplane/port/tap"
 	"vpcsim/internal/monotonic"
 	"vpcsim/internal/nstest"
+	"vpcsim/topology/host"
 )
 
 var _ port.Poller = (*tap.Poller)(nil)
@@ -106,6 +112,69 @@ func TestPollerWritesInOrder(t *testing.T) {
 	})
 }
 
+// TestPollerWritesFloodsAsRows: two flows take turns, the datagrams of each are alike, and the last one is shorter.
+func TestPollerWritesFloodsAsRows(t *testing.T) {
+	pollers(t, func(t *testing.T, p *tap.Poller) {
+		ns, b := open(t, addrB, macB)
+		if b.Offload()&tap.UDPSegments == 0 {
+			t.Skip("this kernel's TAPs have no UDP segmentation")
+		}
+		const whole, each = true, 16
+		flows := map[uint16]net.PacketConn{8: receiver(t, ns, 8, !whole), 9: receiver(t, ns, 9, whole)}
+		var pkts []*packet.Packet
+		for _, port := range []uint16{8, 9} {
+			for i := range each {
+				pkts = append(pkts, partial(t, port, []byte{byte(i), byte(port), 3}[:3-i/(each-1)]))
+			}
+		}
+		n, err := p.Write(b, pkts)
+		require.NoError(t, err)
+		require.Equal(t, len(pkts), n)
+		require.EqualValues(t, len(pkts), b.Stats().Sent)
+		got := make([]byte, 1<<16)
+		for i := range each {
+			n, from, err := flows[8].ReadFrom(got)
+			require.NoError(t, err)
+			require.Equal(t, "10.0.1.5:7", from.String())
+			require.Equal(t, []byte{byte(i), 8, 3}[:3-i/(each-1)], got[:n])
+		}
+		n, _, err = flows[9].ReadFrom(got)
+		require.NoError(t, err)
+		require.Equal(t, 3*each-1, n, "who asks for rows gets them")
+	})
+}
+
+// receiver listens at a port, and says whether it wants rows whole.
+func receiver(t *testing.T, on *host.Namespace, port int, whole bool) (conn net.PacketConn) {
+	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
+		if !whole {
+			return nil
+		}
+		return errors.Join(c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_UDP, unix.UDP_GRO, 1) }), err)
+	}}
+	require.NoError(t, on.Do(func() (err error) {
+		conn, err = config.ListenPacket(context.Background(), "udp4", fmt.Sprintf("10.0.1.6:%d", port))
+		return err
+	}))
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// partial is a datagram to addrB whose checksum is left to whoever gets it. It must not be fragmented.
+func partial(t testing.TB, to uint16, payload []byte) *packet.Packet {
+	p := packet.New(packet.MaxSize)
+	packet.BuildUDP(p, netip.AddrPortFrom(addrA, 7), netip.AddrPortFrom(addrB, to), payload)
+	b, sum := p.Bytes(), uint32(packet.UDP+8+len(payload))
+	for i := 12; i < 20; i += 2 {
+		sum += uint32(binary.BigEndian.Uint16(b[i:]))
+	}
+	binary.BigEndian.PutUint16(b[26:], uint16(sum>>16+sum))
+	require.True(t, p.SetPartialChecksum(20, 26))
+	require.Equal(t, packet.OK, p.Decode())
+	require.True(t, p.DontFragment())
+	return p
+}
+
 func TestPollerKnowsItsOwnPortsOnlyAndForgetsThem(t *testing.T) {
 	pollers(t, func(t *testing.T, p *tap.Poller) {
 		require.False(t, p.Add(port.NewPipe(1), 0))
@@ -135,6 +204,7 @@ func TestPollerDoesNotAllocate(t *testing.T) {
 		send := rawSocket(t, ns)
 		frame := append(append(ethernet(macA, 0x0800), 0x45), make([]byte, 99)...)
 		pkts, ready := batch(32), make([]int32, 1)
+		row := slices.Repeat([]*packet.Packet{partial(t, 9, []byte("alike"))}, 32)
 		got := testing.AllocsPerRun(200, func() {
 			for range 20 {
 				_ = send(frame)
@@ -146,6 +216,9 @@ func TestPollerDoesNotAllocate(t *testing.T) {
 					n, more, err = p.Read(a, pkts)
 					read += n
 					if _, err := p.Write(a, pkts[:n]); err != nil {
+						t.Fatal(err)
+					}
+					if _, err := p.Write(a, row); err != nil {
 						t.Fatal(err)
 					}
 				}

@@ -64,7 +64,7 @@ type ringParams struct {
 }
 
 const (
-	ringSize = 64 // more than a batch
+	ringSize = 64 // a batch
 
 	setupDisabled     = 1 << 6 // IORING_SETUP_R_DISABLED: until the thread that uses it comes
 	setupSingleIssuer = 1 << 12
@@ -73,8 +73,8 @@ const (
 	enterGetEvents    = 1
 	featureOneMapping = 1
 
-	opRead, opWrite = 22, 23
-	noWait          = 8 // RWF_NOWAIT
+	opWriteVectors, opRead, opWrite = 2, 22, 23
+	noWait                          = 8 // RWF_NOWAIT
 )
 
 // newRing makes a ring that some thread has yet to enable.
@@ -137,9 +137,19 @@ func (r *ring) enable() error {
 
 // push adds a read or write of b, which must not be empty and must live until submit returns. user names it in its completion.
 func (r *ring) push(op uint8, fd int, b []byte, user int) {
+	r.add(op, fd, unsafe.Pointer(&b[0]), len(b), user)
+}
+
+// pushVectors is push of a write of what is in several places.
+func (r *ring) pushVectors(fd int, vectors []unix.Iovec, user int) {
+	r.add(opWriteVectors, fd, unsafe.Pointer(&vectors[0]), len(vectors), user)
+}
+
+// add adds a read or write of what is at a place: n bytes, or vectors.
+func (r *ring) add(op uint8, fd int, at unsafe.Pointer, n, user int) {
 	r.results[user] = -int32(unix.EIO) // until the kernel says something else
 	r.entries[r.next&r.mask] = entry{
-		op: op, fd: int32(fd), addr: uint64(uintptr(unsafe.Pointer(&b[0]))), len: uint32(len(b)), rwFlags: noWait, user: uint64(user), offset: ^uint64(0),
+		op: op, fd: int32(fd), addr: uint64(uintptr(at)), len: uint32(n), rwFlags: noWait, user: uint64(user), offset: ^uint64(0),
 	}
 	r.next++
 	r.pushed++

@@ -59,6 +59,7 @@ type Port struct {
 	// Of the thread of a Poller.
 	sleep uint // its last one before the port was read last
 	run   int  // how many frames to read at once
+	big   int  // how many small frames until those after the last big one count as such
 }
 
 // Open makes the TAP in the network namespace of the calling thread, or takes up the one a closed port left there. The
