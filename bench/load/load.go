@@ -27,6 +27,8 @@ const (
 	Connect  Kind = "connect"  // a TCP connection for each byte there and back
 	Stream   Kind = "stream"   // as much over TCP as there is room for
 	Get      Kind = "get"      // as much of an object of S3 as comes, by HTTP over TCP
+	Number   Kind = "number"   // UDP datagrams of several flows (Streams), each with its flow and its number in it
+	Check    Kind = "check"    // takes those, and looks whether they are whole and in order; ends when its standard input does
 	Pings    Kind = "pings"    // an ICMP echo to each target; Lasting is how long to wait for an answer, Streams how many are asked at once
 )
 
@@ -37,6 +39,7 @@ const (
 	PortSink   = 7002 // UDP: counted
 	PortStream = 7003 // TCP: filled or emptied
 	PortGuest  = 7004 // TCP: each byte back, of whoever comes and goes
+	PortNumber = 7005 // UDP: of Check
 )
 
 // Spec says what a program is to do.
@@ -59,6 +62,12 @@ type Result struct {
 	Took   time.Duration `json:"TookNs"`
 	Median time.Duration `json:"MedianNs,omitempty"` // of the times until an answer
 	P99    time.Duration `json:"P99Ns,omitempty"`
+
+	// Of Number and Check.
+	Flows      int              `json:"Flows,omitempty"`
+	Disordered int64            `json:"Disordered,omitempty"` // datagrams with a number no higher than the last one's of their flow
+	Damaged    int64            `json:"Damaged,omitempty"`    // datagrams that are not as they were sent
+	Dropped    map[string]int64 `json:"Dropped,omitempty"`    // datagrams that this end's kernel has dropped meanwhile, by where; only those there are
 }
 
 // PerSecond is the count by time.
@@ -68,7 +77,7 @@ func (r Result) PerSecond() float64 { return float64(r.Count) / r.Took.Seconds()
 const ready = "ready"
 
 // Main runs the program that the only argument describes, and returns its exit code. A client writes its result to out. A server writes
-// that it is ready, and then for each line that it reads how many datagrams the sink has got so far.
+// that it is ready, and then for each line that it reads how many datagrams the sink has got so far, or, if it is Check, its result so far.
 func Main(args []string, in io.Reader, out, errs io.Writer) int {
 	if err := run(args, in, out); err != nil {
 		fmt.Fprintln(errs, "load:", err)
@@ -85,10 +94,13 @@ func run(args []string, in io.Reader, out io.Writer) error {
 	if err := json.Unmarshal([]byte(args[0]), &s); err != nil {
 		return fmt.Errorf("what to do: %w", err)
 	}
-	if s.Kind == Serve {
+	switch s.Kind {
+	case Serve:
 		return serve(in, out)
+	case Check:
+		return check(in, out)
 	}
-	do, ok := map[Kind]func(Spec) (Result, error){Flood: flood, PingPong: pingPong, Ask: ask, Connect: connect, Stream: stream, Get: get, Pings: pings}[s.Kind]
+	do, ok := map[Kind]func(Spec) (Result, error){Flood: flood, PingPong: pingPong, Ask: ask, Connect: connect, Stream: stream, Get: get, Number: number, Pings: pings}[s.Kind]
 	switch {
 	case !ok:
 		return fmt.Errorf("%q is nothing that can be done", s.Kind)

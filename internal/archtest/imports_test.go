@@ -104,13 +104,14 @@ var graph = []rule{
 		"measures forwarding: a lab as users have it, and peers that it builds itself",
 	},
 	{"bench/scale", []string{"bench", "bench/load", "internal/control", "topology"}, "measures labs of many instances as users have them"},
+	{"bench/soak", []string{"bench", "bench/load", "dataplane/drop", "internal/control", "topology"}, "keeps a lab busy for long, as users have it"},
 	{"bench/compare", []string{"bench"}, "a module of its own, so that only who compares needs the peers"},
 	{"bench/compare/relay", nil, "peers in forwarding: packets between two devices, and nothing of ours"},
 	{"internal/nstest", []string{"dataplane/port", "topology/host"}, "confines a test binary; for tests only"},
 	{"internal/interop", nil, "tests only: programs that know nothing of us, in real labs"},
 	{
 		"cmd/vpcsim", []string{
-			"bench", "bench/forward", "bench/load", "bench/scale", "dataplane", "dataplane/capture", "dataplane/flowlog", "dataplane/port",
+			"bench", "bench/forward", "bench/load", "bench/scale", "bench/soak", "dataplane", "dataplane/capture", "dataplane/flowlog", "dataplane/port",
 			"internal/control", "internal/flowlogs", "internal/graph", "internal/metrics", "internal/monotonic", "internal/probe", "internal/prober", "internal/report", "internal/scenario", "internal/survey", "internal/whatif",
 			"internal/workload", "topology", "topology/awsimport", "topology/host",
 		},

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"math"
 	"sync"
 	"time"
@@ -27,7 +28,7 @@ type Log struct {
 // maxEvents bounds the log, to about a hundred megabytes.
 const maxEvents = 200_000
 
-func newLog() *Log { return &Log{limit: maxEvents, changed: make(chan struct{})} }
+func newLog(limit int) *Log { return &Log{limit: cmp.Or(limit, maxEvents), changed: make(chan struct{})} }
 
 // add numbers the events, in place, and adds them.
 func (l *Log) add(events ...Event) {

@@ -20,7 +20,7 @@ func logOf(t *testing.T) (*Server, Client) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	path := filepath.Join(dir, "socket")
-	s, err := Serve(&Lab{Events: newLog()}, path)
+	s, err := Serve(&Lab{Events: newLog(0)}, path)
 	require.NoError(t, err)
 	return s, Client{Socket: path}
 }
@@ -133,7 +133,7 @@ func TestNoEventIsLostInSilence(t *testing.T) {
 
 // TestAStreamGoesOnWhereItEnded: whatever number a reader begins after, it gets exactly the events after it.
 func TestAStreamGoesOnWhereItEnded(t *testing.T) {
-	l := newLog()
+	l := newLog(0)
 	l.limit = 100
 	for n := range 250 {
 		l.add(Event{AfterCommit: int64(n + 1)})

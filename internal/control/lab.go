@@ -56,6 +56,8 @@ type Options struct {
 	Recorder *capture.Recorder // records what instances and S3 edges see; nil for none
 	Poll     Poll              // how long the router looks for more packets before it sleeps; the zero Poll adapts
 
+	KeptEvents int // how many events the log keeps at least, for readers who come late; 0 for 200,000
+
 	flows   int                               // capacity of the flow table; 0 for the router's own
 	threads int                               // that carry packets; 0 for half as many as there are processors, negative for a goroutine per port
 	noRing  bool                              // a system call for each packet
@@ -104,7 +106,7 @@ func Start(spec *topology.Spec, src *topology.Source, o Options) (*Lab, error) {
 		return nil, err
 	}
 	l := &Lab{
-		Events: newLog(), options: o, spec: spec.Clone(), nodes: map[string]*node{}, neighbours: map[string]*atomic.Pointer[neighbours]{}, files: map[string]*host.Mounts{},
+		Events: newLog(o.KeptEvents), options: o, spec: spec.Clone(), nodes: map[string]*node{}, neighbours: map[string]*atomic.Pointer[neighbours]{}, files: map[string]*host.Mounts{},
 		began: time.Now().Add(-time.Duration(monotonic.Now())),
 	}
 	if l.s3, err = s3.New(s3Config(network)); err != nil {

@@ -191,7 +191,7 @@ func (l *Lab) newNode(p plan) (*node, error) {
 		if err := l.attach(n, name, d); err != nil {
 			return n, err
 		}
-		config.Interfaces = append(config.Interfaces, host.Interface{Name: name, Addrs: d.addrs, Router: d.router, Router6: d.router6()})
+		config.Interfaces = append(config.Interfaces, host.Interface{Name: name, Addrs: d.addrs, Router: d.router, Router6: d.router6(), RouterMAC: routerMAC})
 	}
 	if err := ns.Configure(config); err != nil {
 		return n, err

@@ -35,6 +35,13 @@ type Interface struct {
 	// link, whether or not an address says so: an edge has a link-local one (169.254.0.1), in IPv6 every interface has
 	// (fe80:ec2::1), and the port answers ARP and Neighbor Discovery for it.
 	Router, Router6 netip.Addr
+
+	// RouterMAC is the router's, on both families, which the kernel is told as it would otherwise find it out: zero if it is to.
+	//
+	// The kernels of all network namespaces share one small table of neighbours (arp(7), gc_thresh3). One that was told (extern_learn)
+	// takes no place in it, and is else like any other: it is asked for again when it has not been heard of for a while. So who
+	// speaks to the router only takes no place at all, however many they are.
+	RouterMAC [6]byte
 }
 
 // hasIPv6 tells whether the interface needs IPv6, which is disabled else.
@@ -71,7 +78,7 @@ func (ns *Namespace) Configure(cfg Config) error {
 			if err != nil {
 				return err
 			}
-			err = ifc.configure(h, index, i, len(cfg.Interfaces) > 1)
+			err = errors.Join(ifc.configure(h, index, i, len(cfg.Interfaces) > 1), ifc.addNeighbours(h, index))
 			if err == nil && cfg.Answers != nil {
 				err = ifc.quiet(h, cfg.Answers)
 			}
@@ -189,6 +196,28 @@ func (ifc Interface) addRoutes(h *netlink.Handle, base netlink.Route) error {
 		}
 		if err := h.RouteAdd(&r); err != nil {
 			return fmt.Errorf("default route via %s: %w", router, err)
+		}
+	}
+	return nil
+}
+
+// addNeighbours tells the kernel the router's MAC address.
+func (ifc Interface) addNeighbours(h *netlink.Handle, index int) error {
+	if ifc.RouterMAC == ([6]byte{}) {
+		return nil
+	}
+	for _, router := range []netip.Addr{ifc.Router, ifc.Router6} {
+		if !router.IsValid() {
+			continue
+		}
+		n := &netlink.Neigh{
+			LinkIndex: index, IP: router.AsSlice(), HardwareAddr: ifc.RouterMAC[:], State: netlink.NUD_STALE, Flags: netlink.NTF_EXT_LEARNED,
+		}
+		if router.Is6() {
+			n.Flags |= netlink.NTF_ROUTER
+		}
+		if err := h.NeighSet(n); err != nil {
+			return fmt.Errorf("neighbour %s: %w", router, err)
 		}
 	}
 	return nil

@@ -294,6 +294,56 @@ func route(t *testing.T, ns *host.Namespace, src, dst string) (dev, gw, from str
 	return dev, gw, from
 }
 
+// TestTheRouterTakesNoPlaceAmongTheNeighbours: the kernel's table of all namespaces together has 1,024 places, unless the machine's owner says
+// otherwise, and those who were told take none of them.
+func TestTheRouterTakesNoPlaceAmongTheNeighbours(t *testing.T) {
+	nstest.RequireTAP(t)
+	nstest.RequireIPv6(t)
+	ns := instance(t, 1)
+	ifc := host.Interface{
+		Name: "eth0", Addrs: prefixes("10.0.1.5/24", "2001:db8::5/64"), Router: netip.MustParseAddr("10.0.1.1"), Router6: netip.MustParseAddr("fe80:ec2::1"),
+		RouterMAC: [6]byte{2, 0, 0, 0, 0, 1},
+	}
+	require.NoError(t, ns.Configure(host.Config{Interfaces: []host.Interface{ifc}}))
+	neighbours := func() (all []netlink.Neigh) {
+		require.NoError(t, ns.Do(func() error {
+			link, err := netlink.LinkByName("eth0")
+			require.NoError(t, err)
+			for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
+				of, err := netlink.NeighList(link.Attrs().Index, family)
+				require.NoError(t, err)
+				for _, n := range of {
+					if n.State&netlink.NUD_NOARP == 0 { // multicast
+						all = append(all, n)
+					}
+				}
+			}
+			return nil
+		}))
+		return all
+	}
+	for _, n := range neighbours() {
+		if n.HardwareAddr.String() != "02:00:00:00:00:01" || n.State != netlink.NUD_STALE || n.Flags&netlink.NTF_EXT_LEARNED == 0 || n.IP.String() != "10.0.1.1" && n.IP.String() != "fe80:ec2::1" {
+			t.Errorf("%+v", n)
+		}
+	}
+	require.Len(t, neighbours(), 2)
+
+	const more = 5000 // told in the same way
+	require.NoError(t, ns.Do(func() error {
+		link, err := netlink.LinkByName("eth0")
+		require.NoError(t, err)
+		for i := range more {
+			err := netlink.NeighSet(&netlink.Neigh{
+				LinkIndex: link.Attrs().Index, IP: net.IPv4(10, 1, byte(i>>8), byte(i)), HardwareAddr: ifc.RouterMAC[:], State: netlink.NUD_STALE, Flags: netlink.NTF_EXT_LEARNED,
+			})
+			require.NoError(t, err, "neighbour %d", i)
+		}
+		return nil
+	}))
+	require.Len(t, neighbours(), 2+more)
+}
+
 func TestConfigureNamesWhatItCouldNotDo(t *testing.T) {
 	nstest.RequireTAP(t)
 	err := instance(t, 1).Configure(host.Config{Interfaces: []host.Interface{{Name: "eth7"}}})

@@ -1,0 +1,98 @@
+package soak
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"vpcsim/bench"
+)
+
+// Verdict is whether something held.
+type Verdict struct {
+	Case    string `json:"Case"`
+	Target  string `json:"Target"`
+	Got     string `json:"Got"`
+	Verdict string `json:"Verdict"` // bench.Met, Missed or NotMeasured
+}
+
+// What must hold.
+const (
+	maxPause   = time.Millisecond
+	onTime     = 0.95 // of the commits that were due
+	noise      = 3.0  // standard errors that a slope may be above zero
+	sameMemory = 0.01 // of the memory, which a rise may be without meaning anything
+)
+
+// judge says of everything whether it held.
+func (r *Report) judge() {
+	say := func(what, target string, held bool, format string, args ...any) {
+		v := Verdict{what, target, fmt.Sprintf(format, args...), bench.Missed}
+		if held {
+			v.Verdict = bench.Met
+		}
+		r.Verdicts = append(r.Verdicts, v)
+	}
+	for _, a := range r.accounts() {
+		say("loss, "+a.name, "every datagram arrives or is counted", a.Unaccounted == 0, "%d of %d lost uncounted; %d dropped and counted", a.Unaccounted, a.Sent, a.Lost())
+		say("order, "+a.name, "no datagram overtakes another of its flow", a.Disordered == 0, "%d of %d, in %d flows", a.Disordered, a.Received, a.Flows)
+		say("contents, "+a.name, "every datagram is as it was sent", a.Damaged == 0, "%d of %d damaged", a.Damaged, a.Received)
+	}
+	say("commits", fmt.Sprintf("one every %s", r.Plan.Commit), float64(r.Commits.Made) >= onTime*float64(r.Commits.Due), "%d of %d; median %s, p99 %s, max %s",
+		r.Commits.Made, r.Commits.Due, r.Commits.Median.Round(time.Microsecond), r.Commits.P99.Round(time.Microsecond), r.Commits.Max.Round(time.Microsecond))
+	say("flows", "no commit cuts one", r.Commits.Cut == 0, "%d cut", r.Commits.Cut)
+	m := r.MemorySlope
+	say("memory", "flat: no slope but noise", m.PerMinute <= noise*m.Error || m.Rise <= sameMemory*m.Mean, "%+.0f KiB/min, standard error %.0f; %+.2f %% of %.1f MiB in all",
+		m.PerMinute, m.Error, 100*m.Rise/math.Max(1, m.Mean), m.Mean/1024)
+	say("GC pauses", fmt.Sprintf("at most %s", maxPause), r.GC.Max <= maxPause, "max %s, of which until all threads had stopped %s; p99 %s, median %s; %d in %d collections",
+		r.GC.Max, r.GC.Stopping, r.GC.P99, r.GC.Median, r.GC.Count, r.GC.Collections)
+	goroutines, threads := growth(r.Samples, func(s Sample) int { return s.Goroutines }), growth(r.Samples, func(s Sample) int { return s.Threads })
+	say("goroutines", "as many as before", !goroutines.grew, "%s", goroutines.text)
+	say("threads", "as many as before", !threads.grew, "%s", threads.text)
+}
+
+// named is an account with the name of its part of the run.
+type named struct {
+	name string
+	*Account
+}
+
+func (r *Report) accounts() (all []named) {
+	if r.Flood != nil {
+		all = append(all, named{"flood", r.Flood})
+	}
+	return append(all, named{"soak", &r.Run})
+}
+
+// Missed says whether something did not hold.
+func (r *Report) Missed() bool {
+	for _, v := range r.Verdicts {
+		if v.Verdict == bench.Missed {
+			return true
+		}
+	}
+	return false
+}
+
+// growing is how something countable has grown.
+type growing struct {
+	grew bool
+	text string
+}
+
+// growth compares the least that there were in the first half with the least in the second: what comes and goes is in neither.
+func growth(samples []Sample, of func(Sample) int) growing {
+	samples = judged(samples)
+	least := func(part []Sample) int {
+		n := math.MaxInt
+		for _, s := range part {
+			n = min(n, of(s))
+		}
+		return n
+	}
+	if len(samples) < 2 {
+		return growing{text: "too short to tell"}
+	}
+	first, second := least(samples[:len(samples)/2]), least(samples[len(samples)/2:])
+	return growing{second > first, fmt.Sprintf("%d, then %d", first, second)}
+}
