@@ -6,9 +6,7 @@
 package scale
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -32,7 +30,7 @@ import (
 // Plan is what is to be measured.
 type Plan struct {
 	Sizes   []int         `json:"Sizes"`   // numbers of instances
-	Sources int           `json:"Sources"` // instances that ping the others, of at most sample instances, evenly spread
+	Sources int           `json:"Sources"` // instances that ping all others, evenly spread; 0 for all
 	Rounds  int           `json:"Rounds"`
 	Idle    time.Duration `json:"IdleNs"` // how long the idle lab is watched
 }
@@ -47,13 +45,12 @@ func (p *Plan) Hasten() {
 	p.Sizes, p.Sources, p.Rounds, p.Idle = []int{10, 50}, 4, 1, 200*time.Millisecond
 }
 
-// maxInstances is how many fit into the lab's network, perSubnet of them into a subnet. A kernel keeps a thousand neighbours for all
-// namespaces together, unless the machine's gc_thresh3 says otherwise (arp(7)), and each that answers a ping needs its router: more than sample
-// instances are therefore not pinged, and few are each other's neighbours.
+// maxInstances is how many there may be, perSubnet of them in a subnet. A kernel keeps a thousand neighbours for all namespaces
+// together, unless the machine's gc_thresh3 says otherwise (arp(7)). The router takes no place among them (host.Interface), but the instances of a
+// subnet are each other's neighbours, as everywhere: so there are few of them in each. Those of 5 seconds ago make room for others.
 const (
-	maxInstances = 2000
-	perSubnet    = 10
-	sample       = 200
+	maxInstances = 4000
+	perSubnet    = 4
 )
 
 // Check says all that is wrong with a plan.
@@ -68,8 +65,8 @@ func (p *Plan) Check() error {
 	if len(p.Sizes) == 0 {
 		wrong("nothing to measure: no number of instances")
 	}
-	if p.Sources < 1 {
-		wrong("sources %d: must be at least 1", p.Sources)
+	if p.Sources < 0 {
+		wrong("sources %d: must be 0, for all, or more", p.Sources)
 	}
 	if p.Rounds < 1 || p.Rounds > 1000 {
 		wrong("rounds %d: must be 1 to 1000", p.Rounds)
@@ -205,7 +202,7 @@ func text(instances int) string {
 	var b strings.Builder
 	b.WriteString("region: us-east-1\nquotas: raised\nvpcs:\n  main:\n    cidr: 10.0.0.0/16\n    security_groups: {all: {ingress: [{protocol: icmp, peer: 10.0.0.0/8}]}}\n    subnets:\n")
 	for s := range (instances + perSubnet - 1) / perSubnet {
-		fmt.Fprintf(&b, "      s%d: {cidr: 10.0.%d.0/24}\n", s, s)
+		fmt.Fprintf(&b, "      s%d: {cidr: %s/28}\n", s, subnet(s))
 	}
 	b.WriteString("    instances:\n")
 	for i := range instances {
@@ -214,8 +211,15 @@ func text(instances int) string {
 	return b.String()
 }
 
+// subnet is the first address of a subnet of 16.
+func subnet(s int) netip.Addr {
+	return netip.AddrFrom4([4]byte{10, 0, byte(s >> 4), byte(s << 4)})
+}
+
 func address(i int) netip.Addr {
-	return netip.AddrFrom4([4]byte{10, 0, byte(i / perSubnet), byte(10 + i%perSubnet)})
+	a := subnet(i / perSubnet).As4()
+	a[3] += byte(4 + i%perSubnet) // the first four are AWS's
+	return netip.AddrFrom4(a)
 }
 
 // Pings.
@@ -224,27 +228,29 @@ const (
 	pingWait    = time.Second
 )
 
-// pingMatrix has some instances of the sample ping the others of it, as many of them at a time as there are processors.
+// pingMatrix has some instances ping all others, as many of them at a time as there are processors.
 func pingMatrix(ctx context.Context, lab *control.Lab, instances, sources int) (count, lost int64, err error) {
-	exe, err := os.Executable()
-	if err != nil {
-		return 0, 0, err
-	}
-	pinged := make([]netip.Addr, min(sample, instances))
-	sources = min(sources, len(pinged))
+	pinged := make([]netip.Addr, instances)
 	for i := range pinged {
-		pinged[i] = address(i * instances / len(pinged))
+		pinged[i] = address(i)
+	}
+	if sources == 0 || sources > instances {
+		sources = instances
 	}
 	var mu sync.Mutex // guards what is returned
 	var waiting sync.WaitGroup
 	slots := make(chan struct{}, runtime.NumCPU())
 	for n := range sources {
+		slots <- struct{}{}
 		waiting.Go(func() {
-			slots <- struct{}{}
 			defer func() { <-slots }()
-			from := n * len(pinged) / sources
+			from := n * instances / sources
 			s := load.Spec{Kind: load.Pings, Targets: slices.Delete(slices.Clone(pinged), from, from+1), Lasting: pingWait, Streams: pingsAtOnce}
-			got, failed := pingFrom(ctx, lab, exe, fmt.Sprint("i", from*instances/len(pinged)), s)
+			name := fmt.Sprint("i", from)
+			got, failed := load.Run(ctx, func(cmd *exec.Cmd) error { return lab.Run(name, cmd) }, s)
+			if failed != nil {
+				failed = fmt.Errorf("from %s: %w", name, failed)
+			}
 			mu.Lock()
 			defer mu.Unlock()
 			count, lost, err = count+got.Count+got.Lost, lost+got.Lost, errors.Join(err, failed)
@@ -255,25 +261,6 @@ func pingMatrix(ctx context.Context, lab *control.Lab, instances, sources int) (
 		err = ctx.Err()
 	}
 	return count, lost, err
-}
-
-// pingFrom runs the pings of one instance.
-func pingFrom(ctx context.Context, lab *control.Lab, exe, name string, s load.Spec) (result load.Result, err error) {
-	spec, err := json.Marshal(s)
-	if err != nil {
-		return result, err
-	}
-	var out, errs bytes.Buffer
-	cmd := exec.CommandContext(ctx, exe, "load", string(spec))
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	if err = lab.Run(name, cmd); err == nil {
-		err = cmd.Wait()
-	}
-	if err != nil {
-		return result, fmt.Errorf("pings from %s: %w: %s", name, err, errs.String())
-	}
-	err = json.Unmarshal(out.Bytes(), &result)
-	return result, err
 }
 
 // resident is how much of this process's memory is in the machine's, files not counted, in KiB (proc(5), RssAnon).

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 
 func TestLabsOfTwoSizes(t *testing.T) {
 	nstest.RequireTAP(t)
-	plan := Plan{Sizes: []int{3, 25}, Sources: 25, Rounds: 2, Idle: 10 * time.Millisecond}
+	plan := Plan{Sizes: []int{3, 25}, Rounds: 2, Idle: 10 * time.Millisecond}
 	report, err := Run(t.Context(), plan, func(bench.Progress) {})
 	require.NoError(t, err)
 	for range 2 { // the kernel's table of neighbours is one for all labs of the machine, and another may have filled it
@@ -53,8 +53,8 @@ func TestARunIsStopped(t *testing.T) {
 }
 
 func TestPlansAreCheckedAsAWhole(t *testing.T) {
-	err := (&Plan{Sizes: []int{1, 9999}}).Check()
-	for _, want := range []string{"instances 1:", "instances 9999:", "sources 0:", "rounds 0:", "idle 0s:"} {
+	err := (&Plan{Sizes: []int{1, 9999}, Sources: -1}).Check()
+	for _, want := range []string{"instances 1:", "instances 9999:", "sources -1:", "rounds 0:", "idle 0s:"} {
 		require.ErrorContains(t, err, want)
 	}
 	sound := DefaultPlan()

@@ -18,10 +18,10 @@ func (a *app) benchScale() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "scale", Short: "labs of many instances: start, stop, memory, idle processor time, pings", Args: cobra.NoArgs,
 		Long: "Starts labs with many instances on one router, lets them idle, has some ping others, and stops them.\n" +
-			"At most 200 instances, evenly spread, take part in pings: a kernel keeps a thousand neighbours of all namespaces together.\n" +
+			"There are four instances in each subnet: a kernel keeps a thousand neighbours of all namespaces together, and those of a subnet are each other's.\n" +
 			"Memory and processor time are those of the process that is the router; what the kernel takes is not counted.\n" +
 			"The exit code is 1 if a ping was not answered, even when asked twice.",
-		Example: "  vpcsim bench scale --quick\n  vpcsim bench scale --instances 1000 --sources 200 --rounds 1",
+		Example: "  vpcsim bench scale --quick\n  vpcsim bench scale --instances 1000 --sources 0 --rounds 1",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if quick {
 				asked := plan
@@ -40,7 +40,7 @@ func (a *app) benchScale() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.IntSliceVar(&plan.Sizes, "instances", plan.Sizes, "numbers of instances")
-	flags.IntVar(&plan.Sources, "sources", plan.Sources, "how many instances ping the others")
+	flags.IntVar(&plan.Sources, "sources", plan.Sources, "how many instances ping all others; 0 for all of them")
 	flags.IntVar(&plan.Rounds, "rounds", plan.Rounds, "rounds, in each of which every number has a turn")
 	flags.DurationVar(&plan.Idle, "idle", plan.Idle, "how long an idle lab is watched")
 	flags.BoolVar(&quick, "quick", false, "small labs and one round, for a first look")

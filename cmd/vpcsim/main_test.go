@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,7 +15,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
+	"vpcsim/internal/nstest"
 	"vpcsim/topology/host"
 )
 
@@ -21,7 +25,26 @@ func TestMain(m *testing.M) {
 	if host.IsInit() {
 		host.Init()
 	}
-	testscript.Main(m, map[string]func(){"vpcsim": main})
+	testscript.Main(m, map[string]func(){"vpcsim": main, "without-io-uring": withoutRing})
+}
+
+// withoutRing is a program that runs another one, which is refused io_uring: without-io-uring EPERM vpcsim doctor.
+func withoutRing() {
+	runtime.LockOSThread()
+	err := errors.New("usage: without-io-uring EPERM|ENOSYS command…")
+	if len(os.Args) > 2 {
+		refusal := map[string]unix.Errno{"EPERM": unix.EPERM, "ENOSYS": unix.ENOSYS}[os.Args[1]]
+		err = nstest.Refuse(unix.SYS_IO_URING_SETUP, refusal)
+	}
+	var program string
+	if err == nil {
+		program, err = exec.LookPath(os.Args[2])
+	}
+	if err == nil {
+		err = unix.Exec(program, os.Args[2:], os.Environ())
+	}
+	fmt.Fprintln(os.Stderr, "without-io-uring:", err)
+	os.Exit(2)
 }
 
 // lacking says what this machine lacks for a lab; nothing if it has all.

@@ -146,7 +146,7 @@ var modules = []users{
 	{"github.com/prometheus/client_model", nil, "what a scrape is made of, for tests"},
 	{"go.yaml.in/yaml/v3", []string{"topology", "cmd/vpcsim"}, "one decoder for all files, and -o yaml"},
 	{
-		"golang.org/x/sys", []string{"bench", "bench/compare", "bench/forward", "bench/load", "bench/scale", "cmd/vpcsim", "dataplane/port/tap", "endpoint/metadata", "endpoint/s3", "internal/control", "internal/monotonic", "internal/prober", "internal/workload", "routing", "topology/host"},
+		"golang.org/x/sys", []string{"bench", "bench/compare", "bench/forward", "bench/load", "bench/scale", "cmd/vpcsim", "dataplane/port/tap", "endpoint/metadata", "endpoint/s3", "internal/control", "internal/monotonic", "internal/nstest", "internal/prober", "internal/workload", "routing", "topology/host"},
 		"system calls, where there is a kernel to call; for routing, what the processor can",
 	},
 	{"github.com/parquet-go/parquet-go", []string{"internal/flowlogs/parquet"}, "a file format; nobody else's business"},

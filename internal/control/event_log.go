@@ -28,7 +28,9 @@ type Log struct {
 // maxEvents bounds the log, to about a hundred megabytes.
 const maxEvents = 200_000
 
-func newLog(limit int) *Log { return &Log{limit: cmp.Or(limit, maxEvents), changed: make(chan struct{})} }
+func newLog(limit int) *Log {
+	return &Log{limit: cmp.Or(limit, maxEvents), changed: make(chan struct{})}
+}
 
 // add numbers the events, in place, and adds them.
 func (l *Log) add(events ...Event) {

@@ -27,7 +27,7 @@ func TestAFlowStaysInOrder(t *testing.T) {
 		"always looking": {threads: 2, Poll: 100}, "never looking": {threads: 1, Poll: tap.SpinOff}, "a goroutine each": {threads: -1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := startText(t, everyPath, o)
+			l := startBare(t, everyPath, o)
 			var all sync.WaitGroup
 			for i, w := range []struct{ from, to, addr string }{
 				{"app", "web", "10.0.1.10"}, {"web", "db", "10.0.2.11"}, {"app", "host", "203.0.113.10"}, {"web", "far", "10.1.1.10"},

@@ -25,16 +25,29 @@ import (
 
 var _ port.Poller = (*tap.Poller)(nil)
 
-// pollers are the ways to do a thread's work. The test's own thread does it.
+// pollers are the ways to do a thread's work, one of them by necessity. The test's own thread does it.
 func pollers(t *testing.T, test func(*testing.T, *tap.Poller)) {
 	nstest.RequireTAP(t)
-	for name, without := range map[string]bool{"with io_uring": false, "with a system call for each": true} {
+	for name, way := range map[string]struct {
+		noRing  bool
+		refused unix.Errno
+	}{
+		"with io_uring": {}, "with a system call for each": {noRing: true}, "where io_uring is forbidden": {refused: unix.EPERM}, "where there is none": {refused: unix.ENOSYS},
+	} {
 		t.Run(name, func(t *testing.T) {
 			runtime.LockOSThread()
-			defer runtime.UnlockOSThread()
-			p, err := tap.NewPoller(tap.Polling{Now: monotonic.Now, NoRing: without})
+			if way.refused == 0 {
+				defer runtime.UnlockOSThread()
+			} else { // and the thread ends with the goroutine
+				require.NoError(t, nstest.Refuse(unix.SYS_IO_URING_SETUP, way.refused))
+				require.Error(t, tap.TryRing())
+			}
+			p, err := tap.NewPoller(tap.Polling{Now: monotonic.Now, NoRing: way.noRing})
 			require.NoError(t, err)
-			if !without && !p.Batched() {
+			switch without := way.noRing || way.refused != 0; {
+			case without && p.Batched():
+				t.Error("it has io_uring all the same")
+			case !without && !p.Batched():
 				t.Skip("no io_uring:", tap.TryRing())
 			}
 			defer func() {
