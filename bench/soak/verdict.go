@@ -44,8 +44,8 @@ func (r *Report) judge() {
 	m := r.MemorySlope
 	say("memory", "flat: no slope but noise", m.PerMinute <= noise*m.Error || m.Rise <= sameMemory*m.Mean, "%+.0f KiB/min, standard error %.0f; %+.2f %% of %.1f MiB in all",
 		m.PerMinute, m.Error, 100*m.Rise/math.Max(1, m.Mean), m.Mean/1024)
-	say("GC pauses", fmt.Sprintf("at most %s", maxPause), r.GC.Max <= maxPause, "max %s, of which until all threads had stopped %s; p99 %s, median %s; %d in %d collections",
-		r.GC.Max, r.GC.Stopping, r.GC.P99, r.GC.Median, r.GC.Count, r.GC.Collections)
+	say("GC pauses", fmt.Sprintf("at most %s", maxPause), r.GC.Max <= maxPause, "%d of %d longer, in %d collections; max %s, of which until all threads had stopped at most %s; p99 %s, median %s",
+		r.GC.Long, r.GC.Count, r.GC.Collections, r.GC.Max, r.GC.Stopping, r.GC.P99, r.GC.Median)
 	goroutines, threads := growth(r.Samples, func(s Sample) int { return s.Goroutines }), growth(r.Samples, func(s Sample) int { return s.Threads })
 	say("goroutines", "as many as before", !goroutines.grew, "%s", goroutines.text)
 	say("threads", "as many as before", !threads.grew, "%s", threads.text)

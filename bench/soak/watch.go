@@ -112,6 +112,7 @@ type Pauses struct {
 	Median      time.Duration `json:"MedianNs"`
 	P99         time.Duration `json:"P99Ns"`
 	Max         time.Duration `json:"MaxNs"`
+	Long        int64         `json:"Long"` // how many were longer than they may be
 	Stopping    time.Duration `json:"StoppingMaxNs"` // until every thread had stopped, at most: long where the kernel lets one wait for a processor
 }
 
@@ -133,7 +134,7 @@ func (r reading) since(before reading) Pauses {
 	all := between(before.pauses, r.pauses)
 	return Pauses{
 		int64(r.collections - before.collections), int64(all.count), all.quantile(0.5), all.quantile(0.99), all.quantile(1),
-		between(before.stopping, r.stopping).quantile(1),
+		all.above(maxPause), between(before.stopping, r.stopping).quantile(1),
 	}
 }
 
@@ -158,8 +159,18 @@ func (h histogram) quantile(q float64) time.Duration {
 	passed := uint64(0)
 	for i, n := range h.counts {
 		if passed += n; n > 0 && float64(passed) >= q*float64(h.count) {
-			return time.Duration(h.bounds[i] * float64(time.Second))
+			return time.Duration(min(h.bounds[i], 3600) * float64(time.Second)) // the last bound is infinite
 		}
 	}
 	return 0
+}
+
+// above is how many may be longer: their upper bound is.
+func (h histogram) above(limit time.Duration) (n int64) {
+	for i, bound := range h.bounds {
+		if bound > limit.Seconds() {
+			n += int64(h.counts[i])
+		}
+	}
+	return n
 }

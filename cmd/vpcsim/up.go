@@ -270,6 +270,11 @@ func (l *launch) report(from io.Reader) error {
 // built tells what was built.
 func (l *launch) built() {
 	l.warnOpen(l.in.network)
+	if limit, err := host.NeighbourLimit(); err == nil {
+		if warning := crowded(l.in.network, limit); warning != "" {
+			l.say("%s", warning)
+		}
+	}
 	d := control.Describe(l.in.network)
 	err := l.print(d, func(w io.Writer) {
 		fmt.Fprintf(w, "lab %s is up: %s\n\n", l.name, counts(l.in.network))
@@ -282,6 +287,24 @@ func (l *launch) built() {
 	if err != nil {
 		l.say("lab %s is up, but: %v", l.name, err)
 	}
+}
+
+// crowded warns if a network's instances may come to know more neighbours than the kernel has places for.
+func crowded(n *topology.Network, limit int) string {
+	inSubnet, all := map[*topology.Subnet]int{}, 0
+	for _, v := range n.VPCs {
+		for _, i := range v.Instances {
+			for _, eni := range i.Interfaces {
+				all += 2 * inSubnet[eni.Subnet] // it knows them, and they know it
+				inSubnet[eni.Subnet]++
+			}
+		}
+	}
+	if all <= limit {
+		return ""
+	}
+	return fmt.Sprintf("if all instances of each subnet talk to each other within seconds, they know %d neighbours, and the kernel has %d places: packets are then lost for a while, and only its log says so; %s",
+		all, limit, host.RaiseNeighbours(all))
 }
 
 // live is the lab's whole life as seen from inside. inputErr is what was wrong with the input the second time.

@@ -79,20 +79,38 @@ func checkFiles() Check {
 }
 
 // neighbourLimit is how many neighbours all network namespaces of the machine together may know: their kernels share one table
-// (arp(7), gc_thresh3). Each instance that talks to anybody takes a place in it.
+// (arp(7), gc_thresh3). Each instance takes a place in it for each other one of its subnet that it talks to; its router takes none (Interface.RouterMAC).
 const neighbourLimit = "/proc/sys/net/ipv4/neigh/default/gc_thresh3"
 
-// checkNeighbours tells how many instances there may be before packets are lost for want of a place in that table, of which nobody is
-// told but the kernel's log. Smaller labs don't mind, so it is no failure.
-func checkNeighbours() Check {
+// NeighbourLimit returns how many neighbours there may be in the table that the kernels of all instances share. Only a process in the machine's
+// own network namespace can see it. When it is full, packets are lost until neighbours that have not been talked to for 5 seconds make room.
+func NeighbourLimit() (int, error) {
 	text, err := os.ReadFile(neighbourLimit)
-	limit, notANumber := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err = errors.Join(err, notANumber); err != nil { // not in the machine's own network namespace
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(strings.TrimSpace(string(text)))
+}
+
+// RaiseNeighbours is the command that makes room for so many neighbours, and then some.
+func RaiseNeighbours(wanted int) string {
+	return fmt.Sprintf("sudo sysctl net.ipv4.neigh.default.gc_thresh3=%d", max(4*filesWanted, 2*wanted))
+}
+
+// checkNeighbours tells how many instances of a subnet may talk to each other before packets are lost for want of a place in that table, of
+// which nobody is told but the kernel's log. Smaller labs don't mind, so it is no failure.
+func checkNeighbours() Check {
+	limit, err := NeighbourLimit()
+	if err != nil { // not in the machine's own network namespace
 		return Check{Name: "neighbour table", OK: true, Detail: "its size can't be seen from here"}
 	}
-	found := fmt.Sprintf("%d places for all labs of this machine together", limit)
+	all := 1
+	for all*(all+1) <= limit {
+		all++
+	}
+	found := fmt.Sprintf("%d places, enough for %d instances of one subnet that all talk to each other", limit, all)
 	if limit < filesWanted/filesPerInstance {
-		found += fmt.Sprintf(": for more instances than half as many, sudo sysctl net.ipv4.neigh.default.gc_thresh3=%d", 4*filesWanted)
+		found += ": for more, " + RaiseNeighbours(0)
 	}
 	return Check{Name: "neighbour table", OK: true, Detail: found}
 }
