@@ -112,7 +112,7 @@ type Pauses struct {
 	Median      time.Duration `json:"MedianNs"`
 	P99         time.Duration `json:"P99Ns"`
 	Max         time.Duration `json:"MaxNs"`
-	Long        int64         `json:"Long"` // how many were longer than they may be
+	Long        int64         `json:"Long"`          // how many were longer than they may be
 	Stopping    time.Duration `json:"StoppingMaxNs"` // until every thread had stopped, at most: long where the kernel lets one wait for a processor
 }
 
