@@ -47,10 +47,11 @@ func (p *Plan) Hasten() {
 
 // maxInstances is how many there may be, perSubnet of them in a subnet. A kernel keeps a thousand neighbours for all namespaces
 // together, unless the machine's gc_thresh3 says otherwise (arp(7)). The router takes no place among them (host.Interface), but the instances of a
-// subnet are each other's neighbours, as everywhere: so there are few of them in each. Those of 5 seconds ago make room for others.
+// subnet are each other's neighbours, as everywhere: so there are few of them in each. Those make room for others
+// that have not been heard of for the time that a neighbour is taken to be reachable, up to 45 seconds.
 const (
 	maxInstances = 4000
-	perSubnet    = 4
+	perSubnet    = 2
 )
 
 // Check says all that is wrong with a plan.

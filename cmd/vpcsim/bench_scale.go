@@ -18,7 +18,7 @@ func (a *app) benchScale() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "scale", Short: "labs of many instances: start, stop, memory, idle processor time, pings", Args: cobra.NoArgs,
 		Long: "Starts labs with many instances on one router, lets them idle, has some ping others, and stops them.\n" +
-			"There are four instances in each subnet: a kernel keeps a thousand neighbours of all namespaces together, and those of a subnet are each other's.\n" +
+			"There are two instances in each subnet: a kernel keeps a thousand neighbours of all namespaces together, and those of a subnet are each other's.\n" +
 			"Memory and processor time are those of the process that is the router; what the kernel takes is not counted.\n" +
 			"The exit code is 1 if a ping was not answered, even when asked twice.",
 		Example: "  vpcsim bench scale --quick\n  vpcsim bench scale --instances 1000 --sources 0 --rounds 1",

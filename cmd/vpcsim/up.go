@@ -303,7 +303,7 @@ func crowded(n *topology.Network, limit int) string {
 	if all <= limit {
 		return ""
 	}
-	return fmt.Sprintf("if all instances of each subnet talk to each other within seconds, they know %d neighbours, and the kernel has %d places: packets are then lost for a while, and only its log says so; %s",
+	return fmt.Sprintf("if all instances of each subnet talk to each other within a minute, they know %d neighbours, and the kernel has %d places: packets are then lost for a while, and only its log says so; %s",
 		all, limit, host.RaiseNeighbours(all))
 }
 

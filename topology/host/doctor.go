@@ -83,7 +83,7 @@ func checkFiles() Check {
 const neighbourLimit = "/proc/sys/net/ipv4/neigh/default/gc_thresh3"
 
 // NeighbourLimit returns how many neighbours there may be in the table that the kernels of all instances share. Only a process in the machine's
-// own network namespace can see it. When it is full, packets are lost until neighbours that have not been talked to for 5 seconds make room.
+// own network namespace can see it. When it is full, packets are lost until neighbours make room that have not been heard of for up to 45 seconds.
 func NeighbourLimit() (int, error) {
 	text, err := os.ReadFile(neighbourLimit)
 	if err != nil {
