@@ -281,7 +281,7 @@ func TestUpdatesAreMeasuredAndTheTableIsRightAfterThem(t *testing.T) {
 	require.Empty(t, r.Wrong)
 	require.Len(t, r.Updates, 2)
 	for _, u := range r.Updates {
-		if u.PerSecond <= 0 || u.VisibleUs.Median <= 0 || u.VisibleUs.Rounds == 0 || u.ReaderNs.Rounds != 2 || u.ReaderLoss.Rounds != 2 {
+		if u.PerSecond <= 0 || u.VisibleUs.Median <= 0 || u.VisibleUs.Rounds == 0 || u.ReaderNs.Rounds != 2*updatePairs || u.ReaderLoss.Rounds != 2*updatePairs {
 			t.Errorf("%s: %+v", u.Table, u)
 		}
 	}
