@@ -149,7 +149,7 @@ func TestADayOfFlowsIsSmall(t *testing.T) {
 // TestAMillionFlowsInOneInterval take at most 100 MB of memory, of which nothing is left after it.
 func TestAMillionFlowsInOneInterval(t *testing.T) {
 	quiet := newDay(t, Options{}, NewText(io.Discard, flowlog.Default()))
-	quiet.fill(1, 1) // so that the workers have their memory for packets
+	quiet.fill(million, 1) // by when the router's workers have their memory for packets, which is no log's
 	quiet.write(t)
 	before := heap()
 	quiet.fill(million, 1)

@@ -50,7 +50,7 @@ func TestOddPackets(t *testing.T) {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			l := start(t, office)
-			args := append([]string{"-n", "-c", "4", "-i", "u400000"}, strings.Fields(p.args)...)
+			args := append([]string{"-n", "-N", "7", "-c", "4", "-i", "u400000"}, strings.Fields(p.args)...)
 			shows(t, l.run(t, p.from, "hping3", args...), p.shown...)
 			n := l.Router().Counters()
 			if t.Failed() {
@@ -90,11 +90,11 @@ func TestUDPFragmentsArrive(t *testing.T) {
 			var socket *net.UDPConn
 			l.inside(t, p.at, func() (err error) { socket, err = net.ListenUDP("udp4", &net.UDPAddr{Port: 9999}); return err })
 			defer socket.Close()
-			l.run(t, p.from, "hping3", "-n", "-2", "-p", "9999", "-c", "1", "-d", "1200", "-f", "-m", "256", p.to)
+			l.run(t, p.from, "hping3", "-n", "-N", "7", "-2", "-p", "9999", "-c", "1", "-d", "1200", "-f", "-m", "256", p.to)
 			require.NoError(t, socket.SetReadDeadline(time.Now().Add(time.Minute)))
 			b := make([]byte, 2000)
 			n, from, err := socket.ReadFromUDPAddrPort(b)
-			require.NoError(t, err)
+			require.NoError(t, err, "%+v", l.Router().Counters())
 			if n != 1200 || from.Addr().String() != p.source {
 				t.Errorf("%d bytes from %s, want 1200 from %s", n, from, p.source)
 			}
