@@ -129,7 +129,8 @@ func (k *talk) down(on string) {
 	})
 }
 
-// queueFull is how many packets of an instance found no room in its interface's queue: those that it sent too fast.
+// queueFull is how many packets of an instance found no room in its interface's queue: those that it sent too fast. A question of its kernel's own
+// may be among them (ARP), which no test counts among what was sent.
 func (k *talk) queueFull(on string) (n uint64) {
 	k.lab.inside(k, on, func() error {
 		link, err := netlink.LinkByName("eth0")
