@@ -4,13 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
-	"os"
 	"os/exec"
 	"slices"
 	"strconv"
@@ -83,15 +81,10 @@ const patience = 20 * time.Second
 
 // serve starts the servers of the bed and waits until they listen.
 func (b *bed) serve(withIperf3 bool) error {
-	exe, err := os.Executable()
+	cmd, err := load.Program(context.Background(), load.Spec{Kind: load.Serve})
 	if err != nil {
 		return err
 	}
-	spec, err := json.Marshal(load.Spec{Kind: load.Serve})
-	if err != nil {
-		return err
-	}
-	cmd := exec.Command(exe, "load", string(spec))
 	ask, err := cmd.StdinPipe()
 	if err != nil {
 		return err
@@ -157,22 +150,11 @@ func (b *bed) background(at end, cmd *exec.Cmd, until string) (*bufio.Scanner, e
 }
 
 // run runs a client of package load.
-func (b *bed) run(ctx context.Context, s load.Spec) (result load.Result, err error) {
-	exe, err := os.Executable()
-	if err != nil {
-		return result, err
-	}
+func (b *bed) run(ctx context.Context, s load.Spec) (load.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.Lasting+patience)
+	defer cancel()
 	s.To = b.to
-	spec, err := json.Marshal(s)
-	if err != nil {
-		return result, err
-	}
-	out, err := b.output(ctx, s.Lasting, exe, "load", string(spec))
-	if err != nil {
-		return result, fmt.Errorf("%s: %w", s.Kind, err)
-	}
-	err = json.Unmarshal(out, &result)
-	return result, err
+	return load.Run(ctx, func(cmd *exec.Cmd) error { return b.start(client, cmd) }, s)
 }
 
 // output runs a program at the client and returns what it prints.

@@ -52,6 +52,18 @@ var paths = map[string]struct {
 // applies.
 const filters = 20
 
+// Features are routes that come after the one that applies, and network ACL entries and security group rules that come before those that do, as a
+// topology has them in its lists.
+func Features() (routes, entries, rules string) {
+	var r, e, g strings.Builder
+	for i := range filters {
+		fmt.Fprintf(&r, ", {destination: 172.16.%d.0/24, target: igw}", i)
+		fmt.Fprintf(&e, "{number: %d, action: deny, protocol: tcp, ports: %d, cidr: 192.0.2.0/24}, ", 10+i, 20000+i)
+		fmt.Fprintf(&g, "{protocol: tcp, ports: %d, peer: 192.0.2.0/24}, ", 20000+i)
+	}
+	return r.String(), e.String(), g.String()
+}
+
 // labText is the topology with or without its features.
 //
 // With all: connections are tracked, as the group allows ports and not everything; ACLs, groups and route tables have entries before the one
@@ -63,14 +75,10 @@ func labText(path, features string) string {
 		endpoints = "s3: {service: s3, route_tables: [public, main]}"
 	}
 	if features == All {
-		var a, g, r strings.Builder
-		for i := range filters {
-			fmt.Fprintf(&a, "{number: %d, action: deny, protocol: tcp, ports: %d, cidr: 192.0.2.0/24}, ", 10+i, 20000+i)
-			fmt.Fprintf(&g, "{protocol: tcp, ports: %d, peer: 192.0.2.0/24}, ", 20000+i)
-			fmt.Fprintf(&r, ", {destination: 172.16.%d.0/24, target: igw}", i)
-		}
-		entries, routes = a.String()+entries, r.String()
-		rules = g.String() + `{protocol: tcp, ports: 1-60000, peer: 0.0.0.0/0}, {protocol: udp, ports: 1-60000, peer: 0.0.0.0/0}`
+		var before string
+		routes, before, rules = Features()
+		entries = before + entries
+		rules += `{protocol: tcp, ports: 1-60000, peer: 0.0.0.0/0}, {protocol: udp, ports: 1-60000, peer: 0.0.0.0/0}`
 	}
 	return fmt.Sprintf(topologyText, endpoints, routes, entries, rules)
 }

@@ -17,8 +17,8 @@ import (
 // A Starter starts a command at one end of what is measured.
 type Starter func(*exec.Cmd) error
 
-// program is the command that does what a spec says: this executable, which must know the verb load.
-func program(ctx context.Context, s Spec) (*exec.Cmd, error) {
+// Program is the command that does what a spec says: this executable, which must know the verb load.
+func Program(ctx context.Context, s Spec) (*exec.Cmd, error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -32,7 +32,7 @@ func program(ctx context.Context, s Spec) (*exec.Cmd, error) {
 
 // Run runs a client in a process of its own and returns its result.
 func Run(ctx context.Context, start Starter, s Spec) (result Result, err error) {
-	cmd, err := program(ctx, s)
+	cmd, err := Program(ctx, s)
 	if err != nil {
 		return result, err
 	}
@@ -43,7 +43,7 @@ func Run(ctx context.Context, start Starter, s Spec) (result Result, err error) 
 	}
 	switch {
 	case ctx.Err() != nil:
-		return result, ctx.Err()
+		return result, fmt.Errorf("%s: %w", s.Kind, ctx.Err())
 	case err != nil:
 		return result, fmt.Errorf("%s: %w: %s", s.Kind, err, strings.TrimSpace(errs.String()))
 	}
@@ -63,7 +63,7 @@ const patience = 20 * time.Second
 
 // StartCheck starts a Check and waits until it listens.
 func StartCheck(start Starter) (*Checking, error) {
-	cmd, err := program(context.Background(), Spec{Kind: Check})
+	cmd, err := Program(context.Background(), Spec{Kind: Check})
 	if err != nil {
 		return nil, err
 	}

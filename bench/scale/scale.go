@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"os/exec"
 	"runtime"
 	"runtime/debug"
@@ -84,6 +83,11 @@ type Report struct {
 	Plan        Plan              `json:"Plan"`
 	Results     []Result          `json:"Results"`
 	Warnings    []string          `json:"Warnings,omitempty"` // why figures should not be trusted
+}
+
+// Missed tells whether a ping was not answered.
+func (r *Report) Missed() bool {
+	return slices.ContainsFunc(r.Results, func(of Result) bool { return of.Lost > 0 })
 }
 
 // Result is a lab of one size.
@@ -168,7 +172,8 @@ func summary(instances int, all []taken) Result {
 // measure starts a lab, lets it idle, has it pinged, and stops it.
 func measure(ctx context.Context, plan Plan, instances int) (s taken, err error) {
 	debug.FreeOSMemory()
-	before, began := resident(), time.Now()
+	before, _ := bench.ReadProcess()
+	began := time.Now()
 	spec, src, err := topology.Parse("scale.vpc.yml", []byte(text(instances)))
 	if err != nil {
 		return s, err
@@ -184,7 +189,8 @@ func measure(ctx context.Context, plan Plan, instances int) (s taken, err error)
 		s.stop = time.Since(began).Seconds()
 	}()
 	debug.FreeOSMemory()
-	s.kib = (resident() - before) / float64(instances)
+	after, _ := bench.ReadProcess()
+	s.kib = (after - before) / float64(instances)
 	cpu, began := processorTime(), time.Now()
 	select {
 	case <-ctx.Done():
@@ -262,14 +268,6 @@ func pingMatrix(ctx context.Context, lab *control.Lab, instances, sources int) (
 		err = ctx.Err()
 	}
 	return count, lost, err
-}
-
-// resident is how much of this process's memory is in the machine's, files not counted, in KiB (proc(5), RssAnon).
-func resident() (kib float64) {
-	status, _ := os.ReadFile("/proc/self/status") // always there
-	_, after, _ := strings.Cut(string(status), "RssAnon:")
-	_, _ = fmt.Sscan(after, &kib)
-	return kib
 }
 
 // processorTime is what this process has taken, in seconds.

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"os/exec"
-	"strings"
 
+	"vpcsim/bench/forward"
 	"vpcsim/bench/load"
 	"vpcsim/internal/control"
 )
@@ -47,19 +47,12 @@ var paths = []struct {
 	{"nat", "app", "host", netip.MustParseAddr("203.0.113.10")},
 }
 
-// filters is how many entries, rules and routes there are before those that apply.
-const filters = 20
-
+// text is the topology with all features that forwarding is measured with.
 func text() string {
-	var routes, entries, rules strings.Builder
-	for i := range filters {
-		fmt.Fprintf(&routes, ", {destination: 172.16.%d.0/24, target: igw}", i)
-		fmt.Fprintf(&entries, "{number: %d, action: deny, protocol: tcp, ports: %d, cidr: 192.0.2.0/24}, ", 10+i, 20000+i)
-		fmt.Fprintf(&rules, "{protocol: tcp, ports: %d, peer: 192.0.2.0/24}, ", 20000+i)
-	}
-	entries.WriteString("{number: 1000, action: allow, protocol: all, cidr: 0.0.0.0/0}")
-	rules.WriteString("{protocol: udp, ports: 1-60000, peer: 0.0.0.0/0}")
-	return fmt.Sprintf(topologyText, routes.String(), entries.String(), rules.String())
+	routes, entries, rules := forward.Features()
+	entries += "{number: 1000, action: allow, protocol: all, cidr: 0.0.0.0/0}"
+	rules += "{protocol: udp, ports: 1-60000, peer: 0.0.0.0/0}"
+	return fmt.Sprintf(topologyText, routes, entries, rules)
 }
 
 // at starts commands at an instance or host.

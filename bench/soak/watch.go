@@ -2,12 +2,9 @@ package soak
 
 import (
 	"context"
-	"fmt"
 	"math"
-	"os"
 	"runtime"
 	"runtime/metrics"
-	"strings"
 	"time"
 
 	"vpcsim/bench"
@@ -34,17 +31,8 @@ func (r *runner) watch(ctx context.Context, began time.Time) (all []Sample) {
 		}
 		passed := time.Since(began)
 		r.tell(bench.Progress{What: "soak", Part: min(1, passed.Seconds()/r.plan.Duration.Seconds())})
-		s := Sample{Seconds: passed.Seconds(), Goroutines: runtime.NumGoroutine()}
-		status, _ := os.ReadFile("/proc/self/status") // always there
-		for line := range strings.Lines(string(status)) {
-			switch name, value, _ := strings.Cut(line, ":"); name {
-			case "RssAnon":
-				_, _ = fmt.Sscan(value, &s.MemoryKiB)
-			case "Threads":
-				_, _ = fmt.Sscan(value, &s.Threads)
-			}
-		}
-		all = append(all, s)
+		kib, threads := bench.ReadProcess()
+		all = append(all, Sample{passed.Seconds(), kib, runtime.NumGoroutine(), threads})
 	}
 }
 
