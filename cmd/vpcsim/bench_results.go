@@ -25,38 +25,53 @@ func (r *results) add(cmd *cobra.Command) {
 
 // outcome is what a benchmark found.
 type outcome interface {
+	Missed() bool // something that must hold
+}
+
+// written is an outcome that goes to files, too.
+type written interface {
+	outcome
 	CSV(io.Writer) error
 	Plot(io.Writer) error
-	Missed() bool // a target
 }
 
 // measured runs a benchmark, writes its outcome wherever it is wanted, and says what went wrong with it: what kind of thing, and each.
-func measured[R outcome](ctx context.Context, a *app, to results, run func(context.Context, func(bench.Progress)) (R, error),
+func measured[R written](ctx context.Context, a *app, to results, run func(context.Context, func(bench.Progress)) (R, error),
 	table func(io.Writer, R), faults func(R) (string, []string)) error {
 	outputs, err := openOutputs(to.csv, to.plot)
 	if err != nil {
 		return err
 	}
 	defer outputs.close()
-	ctx, cancel := a.within(ctx, 0)
-	defer cancel()
-	bar := &progressBar{app: a}
-	report, err := run(ctx, bar.tell)
-	bar.end()
+	report, err := watched(ctx, a, run)
 	if err != nil {
 		return err
 	}
 	if err := errors.Join(outputs.write(to.csv, report.CSV), outputs.write(to.plot, report.Plot)); err != nil {
 		return err
 	}
+	kind, all := faults(report)
+	return conclude(a, report, table, kind, all...)
+}
+
+// watched runs a benchmark within the user's time limit, and tells how far it is.
+func watched[R outcome](ctx context.Context, a *app, run func(context.Context, func(bench.Progress)) (R, error)) (R, error) {
+	ctx, cancel := a.within(ctx, 0)
+	defer cancel()
+	bar := &progressBar{app: a}
+	defer bar.end()
+	return run(ctx, bar.tell)
+}
+
+// conclude prints the outcome of a benchmark and what went wrong with it, what kind of thing and each, and is an error if anything did or was missed.
+func conclude[R outcome](a *app, report R, table func(io.Writer, R), kind string, faults ...string) error {
 	if err := a.print(report, func(w io.Writer) { table(w, report) }); err != nil {
 		return err
 	}
-	kind, all := faults(report)
-	for _, fault := range all {
+	for _, fault := range faults {
 		fmt.Fprintf(a.stderr, "vpcsim: %s: %s\n", kind, fault)
 	}
-	if len(all) > 0 || report.Missed() {
+	if len(faults) > 0 || report.Missed() {
 		return &exit{code: exitFailed}
 	}
 	return nil

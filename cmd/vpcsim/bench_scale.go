@@ -54,23 +54,13 @@ func (a *app) measureScale(ctx context.Context, plan scale.Plan) error {
 	if err := a.confine(host.Options{}); err != nil {
 		return err
 	}
-	ctx, cancel := a.within(ctx, 0)
-	defer cancel()
-	bar := &progressBar{app: a}
-	report, err := scale.Run(ctx, plan, bar.tell)
-	bar.end()
+	report, err := watched(ctx, a, func(ctx context.Context, tell func(bench.Progress)) (*scale.Report, error) {
+		return scale.Run(ctx, plan, tell)
+	})
 	if err != nil {
 		return err
 	}
-	if err := a.print(report, func(w io.Writer) { printScale(w, report) }); err != nil {
-		return err
-	}
-	for _, r := range report.Results {
-		if r.Lost > 0 {
-			return &exit{code: exitFailed}
-		}
-	}
-	return nil
+	return conclude(a, report, printScale, "")
 }
 
 func printScale(w io.Writer, r *scale.Report) {

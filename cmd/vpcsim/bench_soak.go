@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vpcsim/bench"
 	"vpcsim/bench/soak"
 	"vpcsim/topology/host"
 )
@@ -53,21 +54,13 @@ func (a *app) measureSoak(ctx context.Context, plan soak.Plan) error {
 	if err := a.confine(host.Options{}); err != nil {
 		return err
 	}
-	ctx, cancel := a.within(ctx, 0)
-	defer cancel()
-	bar := &progressBar{app: a}
-	report, err := soak.Run(ctx, plan, bar.tell)
-	bar.end()
+	report, err := watched(ctx, a, func(ctx context.Context, tell func(bench.Progress)) (*soak.Report, error) {
+		return soak.Run(ctx, plan, tell)
+	})
 	if err != nil {
 		return err
 	}
-	if err := a.print(report, func(w io.Writer) { printSoak(w, report) }); err != nil {
-		return err
-	}
-	if report.Missed() {
-		return &exit{code: exitFailed}
-	}
-	return nil
+	return conclude(a, report, printSoak, "")
 }
 
 func printSoak(w io.Writer, r *soak.Report) {

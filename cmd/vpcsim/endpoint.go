@@ -37,7 +37,7 @@ func (a *app) endpoint() *cobra.Command {
 		Long: "Creates, modifies, deletes and lists gateway endpoints of a running lab. A change takes effect at once, and what it did\n" +
 			"to open connections is printed.",
 	}
-	cmd.AddCommand(a.endpointCreate(), a.endpointModify(), a.endpointDelete(), a.endpointList())
+	cmd.AddCommand(a.endpointCreate(), a.endpointModify(), a.endpointDelete(), a.lists("gateway endpoints", "endpoints"))
 	return cmd
 }
 
@@ -121,16 +121,17 @@ func (a *app) endpointDelete() *cobra.Command {
 	return cmd
 }
 
-func (a *app) endpointList() *cobra.Command {
+// lists is the verb list of a running lab's things of one kind: what they are, and what inspect calls them.
+func (a *app) lists(what, view string) *cobra.Command {
 	var name string
 	cmd := &cobra.Command{
-		Use: "list", Short: "list the gateway endpoints", Args: cobra.NoArgs,
+		Use: "list", Short: "list the " + what, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := a.client(name)
 			if err != nil {
 				return err
 			}
-			return a.show(cmd.Context(), client, "endpoints")
+			return a.show(cmd.Context(), client, view)
 		},
 	}
 	labFlag(cmd, &name)

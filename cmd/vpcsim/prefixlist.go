@@ -17,7 +17,7 @@ func (a *app) prefixList() *cobra.Command {
 			"a new version; the lab keeps 1000 of them.",
 		Example: "  vpcsim prefix-list modify office --add-entries 192.0.2.0/24 --current-version 1\n  vpcsim prefix-list restore office 1",
 	}
-	cmd.AddCommand(a.prefixListModify(), a.prefixListRestore(), a.prefixListEntries(), a.prefixListList())
+	cmd.AddCommand(a.prefixListModify(), a.prefixListRestore(), a.prefixListEntries(), a.lists("prefix lists", "prefix-lists"))
 	return cmd
 }
 
@@ -86,22 +86,6 @@ func (a *app) prefixListEntries() *cobra.Command {
 	}
 	labFlag(cmd, &lab)
 	cmd.Flags().IntVar(&q.TargetVersion, "target-version", 0, "the version (default: the current one)")
-	return cmd
-}
-
-func (a *app) prefixListList() *cobra.Command {
-	var name string
-	cmd := &cobra.Command{
-		Use: "list", Short: "list the prefix lists", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := a.client(name)
-			if err != nil {
-				return err
-			}
-			return a.show(cmd.Context(), client, "prefix-lists")
-		},
-	}
-	labFlag(cmd, &name)
 	return cmd
 }
 
