@@ -108,6 +108,7 @@ func (d *disk) write(b *blob, from io.Reader) error {
 		}
 		return err
 	}); err != nil {
+		_, _ = io.Copy(io.Discard, from) // net/http would soon reset the connection of who still sends, and he lose the answer
 		return err
 	}
 	b.file = name

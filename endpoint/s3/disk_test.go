@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -199,6 +200,24 @@ func TestABrokenDiskKeepsOldObjects(t *testing.T) {
 	if s.store.used != used || len(files(t, s, "blobs")) != 1 {
 		t.Errorf("%d bytes used, before %d; blobs %v", s.store.used, used, files(t, s, "blobs"))
 	}
+}
+
+// TestWhoSendsToABrokenDiskIsHeardToTheEnd: the answer comes to a client that looks for it only when it has sent everything, which is more
+// than the sockets hold.
+func TestWhoSendsToABrokenDiskIsHeardToTheEnd(t *testing.T) {
+	s, e, _ := onDisk(t, Config{Buckets: []Bucket{{Name: "data"}}})
+	require.NoError(t, os.RemoveAll(filepath.Join(s.store.disk.dir, "blobs")))
+	c, err := net.Dial("tcp", e.addr.String())
+	require.NoError(t, err)
+	defer c.Close()
+	const size = 64 << 20
+	_, err = fmt.Fprintf(c, "PUT /data/k HTTP/1.1\r\nHost: s3.us-east-1.amazonaws.com\r\nContent-Length: %d\r\n\r\n", size)
+	require.NoError(t, err)
+	_, err = c.Write(make([]byte, size))
+	require.NoError(t, err)
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	require.NoError(t, err)
+	require.Equal(t, 500, resp.StatusCode)
 }
 
 func TestADownloadEndsWhatItBegan(t *testing.T) {
