@@ -54,17 +54,18 @@ func (p *Plan) Check() error {
 
 // Report is what came of it.
 type Report struct {
-	Environment bench.Environment `json:"Environment"`
-	Plan        Plan              `json:"Plan"`
-	Notes       []string          `json:"Notes"`
-	Flood       *Account          `json:"Flood,omitempty"` // as fast as can be, by which the rate was found
-	Run         Account           `json:"Run"`
-	Samples     []Sample          `json:"Samples"`
-	MemorySlope Slope             `json:"MemorySlopeKiBPerMinute"`
-	GC          Pauses            `json:"GarbageCollection"`
-	Commits     Commits           `json:"Commits"`
-	Verdicts    []Verdict         `json:"Verdicts"`
-	Warnings    []string          `json:"Warnings,omitempty"` // why figures should not be trusted
+	Environment  bench.Environment `json:"Environment"`
+	Plan         Plan              `json:"Plan"`
+	Notes        []string          `json:"Notes"`
+	Flood        *Account          `json:"Flood,omitempty"` // as fast as can be, by which the rate was found
+	Run          Account           `json:"Run"`
+	Samples      []Sample          `json:"Samples"`
+	MemorySlope  Slope             `json:"MemorySlopeKiBPerMinute"`
+	MemoryHalves [2]Slope          `json:"MemorySlopeOfHalves"` // of the first half and the second
+	GC           Pauses            `json:"GarbageCollection"`
+	Commits      Commits           `json:"Commits"`
+	Verdicts     []Verdict         `json:"Verdicts"`
+	Warnings     []string          `json:"Warnings,omitempty"` // why figures should not be trusted
 }
 
 // runner carries a plan out.
@@ -183,6 +184,8 @@ func (r *runner) soak(ctx context.Context) (err error) {
 		return failed
 	}
 	r.report.GC = readPauses().since(before)
-	r.report.MemorySlope = memorySlope(judged(r.report.Samples))
+	all := judged(r.report.Samples)
+	r.report.MemorySlope = memorySlope(all)
+	r.report.MemoryHalves = [2]Slope{memorySlope(all[:len(all)/2]), memorySlope(all[len(all)/2:])}
 	return err
 }

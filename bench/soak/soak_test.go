@@ -89,7 +89,8 @@ func TestPlansAreCheckedAsAWhole(t *testing.T) {
 func TestVerdicts(t *testing.T) {
 	sound := func() *Report {
 		r := &Report{Plan: DefaultPlan(), Run: Account{Sent: 100, Received: 90, Dropped: map[string]int64{"app: eth0 queue full": 10}}, Commits: Commits{Due: 100, Made: 95}}
-		r.MemorySlope, r.GC.Max = Slope{PerMinute: 29, Error: 10, Rise: 1000, Mean: 20_000}, time.Millisecond
+		slope := Slope{PerMinute: 29, Error: 10, Rise: 1000, Mean: 20_000}
+		r.MemorySlope, r.MemoryHalves, r.GC.Max = slope, [2]Slope{slope, slope}, time.Millisecond
 		r.Samples = []Sample{{Goroutines: 9, Threads: 7}, {Goroutines: 8, Threads: 5}, {Goroutines: 8, Threads: 9}, {Goroutines: 8, Threads: 5}}
 		return r
 	}
@@ -105,12 +106,15 @@ func TestVerdicts(t *testing.T) {
 		"one was damaged":                          {func(r *Report) { r.Run.Damaged = 1 }, "contents, soak"},
 		"commits were late":                        {func(r *Report) { r.Commits.Made = 94 }, "commits"},
 		"a commit cut a flow":                      {func(r *Report) { r.Commits.Cut = 1 }, "flows"},
-		"memory grows, beyond its noise":           {func(r *Report) { r.MemorySlope.PerMinute = 31 }, "memory"},
+		"memory grows, beyond its noise":           {func(r *Report) { r.grows(31, 31) }, "memory"},
+		"memory grows once, which is no leak":      {func(r *Report) { r.grows(31, 0) }, ""},
+		"memory grows once, late":                  {func(r *Report) { r.grows(0, 31) }, ""},
 		"memory grows surely, but next to nothing": {func(r *Report) { r.MemorySlope = Slope{PerMinute: 10, Error: 1, Rise: 100, Mean: 20_000} }, ""},
 		"memory shrinks":                           {func(r *Report) { r.MemorySlope.PerMinute = -100 }, ""},
 		"the collector stops the lab for too long": {func(r *Report) { r.GC.Max++ }, "GC pauses"},
 		"a goroutine stays":                        {func(r *Report) { r.Samples[2].Goroutines, r.Samples[3].Goroutines = 9, 9 }, "goroutines"},
-		"a thread stays":                           {func(r *Report) { r.Samples[3].Threads = 6 }, "threads"},
+		"two threads more, of the runtime":         {func(r *Report) { r.Samples[2].Threads, r.Samples[3].Threads = 7, 7 }, ""},
+		"threads stay":                             {func(r *Report) { r.Samples[2].Threads, r.Samples[3].Threads = 8, 8 }, "threads"},
 	} {
 		r := sound()
 		row.spoil(r)
@@ -125,6 +129,12 @@ func TestVerdicts(t *testing.T) {
 			t.Errorf("%s: missed %q, want %q", name, got, row.want)
 		}
 	}
+}
+
+// grows has memory grow by so much in the two halves, and in all.
+func (r *Report) grows(first, second float64) {
+	r.MemorySlope.PerMinute = 31
+	r.MemoryHalves[0].PerMinute, r.MemoryHalves[1].PerMinute = first, second
 }
 
 func TestTheSlopeOfALine(t *testing.T) {

@@ -144,7 +144,7 @@ func probe() {
 	offload, err := TryTAP()
 	checks = append(checks, checked("TAP device", "/dev/net/tun opens and gives a TAP", err))
 	if err == nil {
-		checks = append(checks, checkOffload(offload), checkRing())
+		checks = append(checks, checkOffload(offload), checkRing(), checkPrecedence())
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(checks); err != nil {
 		fail(err)
@@ -171,6 +171,15 @@ func checkRing() Check {
 		found = err.Error() + ": packets are read and written one by one"
 	}
 	return Check{Name: "io_uring", OK: true, Detail: found}
+}
+
+// checkPrecedence tells whether the router's threads go before instances' programs. All works if they do not: with full processors, more slowly.
+func checkPrecedence() Check {
+	found := "the router goes before instances' programs"
+	if err := tap.TryPrecedence(); err != nil {
+		found = err.Error() + ": the router waits for a processor like instances' programs, and is slower when they need all"
+	}
+	return Check{Name: "precedence", OK: true, Detail: found}
 }
 
 // TryTAP makes a network namespace with a TAP in it, and lets go of both: whether this process, as it runs now, can have

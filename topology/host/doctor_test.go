@@ -34,6 +34,9 @@ func TestChecksSayWhatTheMachineCanDo(t *testing.T) {
 	if c, ok := found["TAP offload"]; ok != (err == nil) || ok && !strings.HasPrefix(c.Detail, offload.String()) {
 		t.Errorf("TAP offload: %+v, but TryTAP gives %v, %v", c, offload, err)
 	}
+	if c, ok := found["precedence"]; ok != (err == nil) || ok && strings.HasPrefix(c.Detail, "the router goes") != (tap.TryPrecedence() == nil) {
+		t.Errorf("precedence: %+v, but TryPrecedence gives %v", c, tap.TryPrecedence())
+	}
 	if c, ok := found["io_uring"]; ok != (err == nil) || ok && strings.HasPrefix(c.Detail, "packets") != (tap.TryRing() == nil) {
 		t.Errorf("io_uring: %+v, but TryRing gives %v", c, tap.TryRing())
 	}

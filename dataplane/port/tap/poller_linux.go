@@ -25,6 +25,7 @@ type Polling struct {
 // after a sleep is read with a plain system call, for often there is no other; then more and more at once, with io_uring by one call
 // for all, as long as there are as many. Big frames are read and written one by one: a call costs them little, and the memory of one
 // packet stays in the caches. Of many small ones, datagrams that are alike are written as one (row.go).
+// The thread that uses it goes before others, where that is permitted (precedence_linux.go).
 type Poller struct {
 	now    func() int64
 	spin   spinner
@@ -129,6 +130,7 @@ func (p *Poller) begin() {
 		return
 	}
 	p.begun = true
+	_ = precede() // which not everybody may: TryPrecedence tells
 	if p.ring != nil && p.ring.enable() != nil {
 		_ = p.ring.close()
 		p.ring = nil

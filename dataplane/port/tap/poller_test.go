@@ -35,10 +35,8 @@ func pollers(t *testing.T, test func(*testing.T, *tap.Poller)) {
 		"with io_uring": {}, "with a system call for each": {noRing: true}, "where io_uring is forbidden": {refused: unix.EPERM}, "where there is none": {refused: unix.ENOSYS},
 	} {
 		t.Run(name, func(t *testing.T) {
-			runtime.LockOSThread()
-			if way.refused == 0 {
-				defer runtime.UnlockOSThread()
-			} else { // and the thread ends with the goroutine
+			runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+			if way.refused != 0 {
 				require.NoError(t, nstest.Refuse(unix.SYS_IO_URING_SETUP, way.refused))
 				require.Error(t, tap.TryRing())
 			}
@@ -58,6 +56,20 @@ func pollers(t *testing.T, test func(*testing.T, *tap.Poller)) {
 			test(t, p)
 		})
 	}
+}
+
+func TestThePollersThreadGoesBeforeOthers(t *testing.T) {
+	pollers(t, func(t *testing.T, p *tap.Poller) {
+		before, err := unix.Getpriority(unix.PRIO_PROCESS, unix.Gettid())
+		require.NoError(t, err)
+		_, err = p.Wait(make([]int32, 1), false)
+		require.NoError(t, err)
+		after, err := unix.Getpriority(unix.PRIO_PROCESS, unix.Gettid())
+		require.NoError(t, err)
+		if forbidden := tap.TryPrecedence(); (after > before) != (forbidden == nil) { // the system call's numbers are greater where one goes before others
+			t.Errorf("priority %d, then %d, but TryPrecedence gives %v", before, after, forbidden)
+		}
+	})
 }
 
 func TestPollerReadsInOrderWhatThePortsHave(t *testing.T) {
