@@ -78,8 +78,10 @@ const (
 )
 
 // newRing makes a ring that some thread has yet to enable.
-func newRing() (*ring, error) {
-	p := ringParams{flags: setupDisabled | setupSingleIssuer}
+func newRing() (*ring, error) { return openRing(setupDisabled | setupSingleIssuer) }
+
+func openRing(flags uint32) (*ring, error) {
+	p := ringParams{flags: flags}
 	fd, _, errno := unix.Syscall(unix.SYS_IO_URING_SETUP, ringSize, uintptr(unsafe.Pointer(&p)), 0)
 	if errno != 0 {
 		return nil, errno

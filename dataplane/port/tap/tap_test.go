@@ -375,27 +375,6 @@ func ethernet(src [6]byte, etherType uint16) []byte {
 
 func htons(n uint16) uint16 { return n<<8 | n>>8 }
 
-// rawSocket sends whole frames out of the guest's eth0.
-func rawSocket(t testing.TB, ns *host.Namespace) (send func(frame []byte) error) {
-	t.Helper()
-	var s, index int
-	require.NoError(t, ns.Do(func() (err error) {
-		ifc, err := net.InterfaceByName("eth0")
-		if err != nil {
-			return err
-		}
-		index = ifc.Index
-		s, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
-		return err
-	}))
-	t.Cleanup(func() { _ = unix.Close(s) })
-	require.NoError(t, unix.Bind(s, &unix.SockaddrLinklayer{Ifindex: index, Protocol: 0}))
-	return func(frame []byte) error {
-		_, err := unix.Write(s, frame)
-		return err
-	}
-}
-
 // neighbourTable is the guest's ARP cache.
 func neighbourTable(t *testing.T, ns *host.Namespace) (macs [][6]byte) {
 	t.Helper()
