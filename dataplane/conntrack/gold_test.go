@@ -90,7 +90,7 @@ func (f *goldFlow) deadline() int64 {
 }
 
 func (f *goldFlow) evictable() bool {
-	return f.protocol == packet.TCP && f.state() != Established || !f.answered()
+	return f.protocol == packet.TCP && f.state() != Established || f.protocol == packet.ICMP || f.protocol == packet.ICMPv6 || !f.answered()
 }
 
 // duel drives a table and a map with the same operations.

@@ -111,8 +111,8 @@ func TestConnectionsFitToTheLastOne(t *testing.T) {
 
 // TestWhoHasToGo fills one shard, so that the order is that of all the table.
 func TestWhoHasToGo(t *testing.T) {
-	table := New(Config{Capacity: 8})
-	tcp, udp := sameShard(table)
+	table := New(Config{Capacity: 9})
+	tcp, udp, icmp := sameShard(table)
 	open := func(port uint16, protocol uint8, flags ...uint8) {
 		for i, f := range flags {
 			p := outward(protocol, f, port, 1)
@@ -128,9 +128,10 @@ func TestWhoHasToGo(t *testing.T) {
 	open(tcp[2], packet.TCP, syn)
 	open(udp[1], packet.UDP, 0, 0)
 	open(tcp[3], packet.TCP, syn, syn|ack)
+	open(icmp, packet.ICMP, 0, 0)
 	open(udp[2], packet.UDP, 0)
 	open(tcp[4], packet.TCP, syn, syn|ack, ack)
-	left := []uint16{tcp[2], tcp[3], udp[0], tcp[1], udp[2], tcp[0]}
+	left := []uint16{tcp[2], tcp[3], udp[0], tcp[1], icmp, udp[2], tcp[0]}
 	for i := range left {
 		open(tcp[5+i], packet.TCP, syn, syn|ack, ack)
 		for j, port := range left {
@@ -139,28 +140,30 @@ func TestWhoHasToGo(t *testing.T) {
 			}
 		}
 	}
-	if pass(table, outward(packet.TCP, syn, tcp[11], 1), true) || table.Stats().Evicted != 6 {
+	if pass(table, outward(packet.TCP, syn, tcp[12], 1), true) || table.Stats().Evicted != 7 {
 		t.Errorf("an established flow had to go: %+v", table.Stats())
 	}
 }
 
-// sameShard returns ports whose flows fall into one shard: 12 of TCP and, others, 3 of UDP.
-func sameShard(table *Table) (tcp, udp []uint16) {
+// sameShard returns ports whose flows fall into one shard: 13 of TCP and, others, 3 of UDP and one of ICMP.
+func sameShard(table *Table) (tcp, udp []uint16, icmp uint16) {
 	shard := func(protocol uint8, port uint16) *shard[key4] {
 		h := table.Acquire(1, outward(protocol, 0, port, 1), true)
 		defer h.Release()
 		return h.v4
 	}
 	first := shard(packet.TCP, 0)
-	for port := uint16(0); len(tcp) < 12 || len(udp) < 3; port++ {
+	for port := uint16(1); len(tcp) < 13 || len(udp) < 3 || icmp == 0; port++ {
 		switch {
-		case len(tcp) < 12 && shard(packet.TCP, port) == first:
+		case len(tcp) < 13 && shard(packet.TCP, port) == first:
 			tcp = append(tcp, port)
 		case len(udp) < 3 && shard(packet.UDP, port) == first:
 			udp = append(udp, port)
+		case icmp == 0 && shard(packet.ICMP, port) == first:
+			icmp = port
 		}
 	}
-	return tcp, udp
+	return tcp, udp, icmp
 }
 
 func holds(table *Table, port uint16) (there bool) {

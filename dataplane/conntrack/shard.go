@@ -27,19 +27,22 @@ type queue uint8
 const (
 	free       queue = iota // no flow
 	handshake               // TCP that is not yet a connection
-	unanswered              // nobody has answered
+	unanswered              // nobody has answered; or ICMP, answered or not
 	closed                  // TCP that is no longer a connection
 	queues
 	kept = queues // in no queue: not to be evicted
 )
 
-// queueOf says where f belongs.
+// queueOf says where f belongs. A question by ICMP and its answer stand for themselves: when the flow has gone the next question opens it
+// again. So they never take the place of a connection for good (nor are they ever "assured" in Linux, which keeps those when its table is full).
 func queueOf(f *Flow) queue {
 	switch {
 	case f.State == Closed:
 		return closed
 	case f.State != Established:
 		return handshake
+	case f.protocol == packet.ICMP, f.protocol == packet.ICMPv6:
+		return unanswered
 	case f.marks&answered == 0: // also TCP met in mid-stream, of which only one side has been seen yet
 		return unanswered
 	}
