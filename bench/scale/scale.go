@@ -22,6 +22,7 @@ import (
 
 	"vpcsim/bench"
 	"vpcsim/bench/load"
+	"vpcsim/dataplane/drop"
 	"vpcsim/internal/control"
 	"vpcsim/topology"
 )
@@ -100,12 +101,17 @@ type Result struct {
 	PingS     bench.Spread `json:"PingS"`   // seconds for the pings
 	Pings     int64        `json:"Pings"`   // asked in a round
 	Lost      int64        `json:"Lost"`    // not answered even when asked twice, in all rounds
+	Dropped   Drops        `json:"Dropped"` // by the router in all rounds, by reason: what was lost, and what was answered the second time
 }
+
+// Drops counts dropped packets by reason: "X_PORT_FULL".
+type Drops map[string]uint64
 
 // taken is a lab of one size in one round.
 type taken struct {
 	start, stop, kib, cpu, ping float64
 	pings, lost                 int64
+	dropped                     Drops
 }
 
 // Run carries a plan out and tells how far it has come. It ends early, with the context's error, when the context does.
@@ -134,8 +140,8 @@ func Run(ctx context.Context, plan Plan, tell func(bench.Progress)) (*Report, er
 	for i, n := range plan.Sizes {
 		r := summary(n, rounds[i])
 		if r.Lost > 0 {
-			report.Warnings = append(report.Warnings, fmt.Sprintf("%d instances: %d pings were lost: look whether the kernel says \"neighbor table overflow\" (dmesg): "+
-				"the table is one for all namespaces; the cure is a larger net.ipv4.neigh.default.gc_thresh3", n, r.Lost))
+			report.Warnings = append(report.Warnings, fmt.Sprintf("%d instances: %d pings were lost; the router dropped %v. What else is lost may be for want of a place in the table of neighbours that "+
+				"all namespaces share: dmesg then says \"neighbor table overflow\", and the cure is a larger net.ipv4.neigh.default.gc_thresh3", n, r.Lost, r.Dropped))
 		}
 		report.Results = append(report.Results, r)
 		spreads = append(spreads, r.StartS, r.StopS, r.KiB, r.PingS)
@@ -157,6 +163,7 @@ func summary(instances int, all []taken) Result {
 	}
 	r := Result{
 		Instances: instances,
+		Dropped:   Drops{},
 		StartS:    spread(func(s taken) float64 { return s.start }),
 		StopS:     spread(func(s taken) float64 { return s.stop }),
 		KiB:       spread(func(s taken) float64 { return s.kib }),
@@ -165,6 +172,9 @@ func summary(instances int, all []taken) Result {
 	}
 	for _, s := range all {
 		r.Pings, r.Lost = s.pings, r.Lost+s.lost
+		for reason, n := range s.dropped {
+			r.Dropped[reason] += n
+		}
 	}
 	return r
 }
@@ -200,7 +210,12 @@ func measure(ctx context.Context, plan Plan, instances int) (s taken, err error)
 	s.cpu = 100 * (processorTime() - cpu) / time.Since(began).Seconds()
 	began = time.Now()
 	s.pings, s.lost, err = pingMatrix(ctx, lab, instances, plan.Sources)
-	s.ping = time.Since(began).Seconds()
+	s.ping, s.dropped = time.Since(began).Seconds(), Drops{}
+	for reason, n := range lab.Router().Counters().Drops {
+		if n > 0 {
+			s.dropped[drop.Reason(reason).String()] = n
+		}
+	}
 	return s, err
 }
 

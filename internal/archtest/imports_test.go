@@ -103,7 +103,7 @@ var graph = []rule{
 		"bench/forward", []string{"bench", "bench/load", "endpoint", "endpoint/s3", "internal/control", "topology", "topology/host"},
 		"measures forwarding: a lab as users have it, and peers that it builds itself",
 	},
-	{"bench/scale", []string{"bench", "bench/load", "internal/control", "topology"}, "measures labs of many instances as users have them"},
+	{"bench/scale", []string{"bench", "bench/load", "dataplane/drop", "internal/control", "topology"}, "measures labs of many instances as users have them"},
 	{"bench/soak", []string{"bench", "bench/forward", "bench/load", "dataplane/drop", "internal/control", "topology"}, "keeps a lab busy for long, with the features that forwarding is measured with"},
 	{"bench/compare", []string{"bench"}, "a module of its own, so that only who compares needs the peers"},
 	{"bench/compare/relay", nil, "peers in forwarding: packets between two devices, and nothing of ours"},
