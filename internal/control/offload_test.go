@@ -43,6 +43,7 @@ vpcs:
       web: {subnet: public, address: 10.0.1.10, ipv6_addresses: ["2001:db8:0:1::10"], public_ip: 198.51.100.10, security_groups: [open]}
       app: {subnet: private, address: 10.0.2.10, ipv6_addresses: ["2001:db8:0:2::10"], security_groups: [open]}
       db: {subnet: private, address: 10.0.2.11, ipv6_addresses: ["2001:db8:0:2::11"], security_groups: [open]}
+      gate: {subnet: private, address: 10.0.2.12, security_groups: [open]}
   peer:
     cidr: 10.1.0.0/16
     subnets: {s: {cidr: 10.1.1.0/24}}
@@ -56,19 +57,37 @@ internet:
 s3: {buckets: {demo: {objects: {movie: "size:5MiB"}}}}
 `
 
+var endsOfEveryPath = []string{"web", "app", "db", "far", "host"}
+
+// waysOfEveryPath are the ways through it, one of each kind.
+var waysOfEveryPath = []struct{ name, from, on, to, to6 string }{
+	{"inside a subnet", "app", "db", "10.0.2.11", "2001:db8:0:2::11"},
+	{"between subnets", "app", "web", "10.0.1.10", "2001:db8:0:1::10"},
+	{"through the internet gateway", "web", "host", "203.0.113.10", "2600:1f00::10"},
+	{"through the NAT gateway or the egress-only internet gateway", "app", "host", "203.0.113.10", "2600:1f00::10"},
+	{"through a peering connection", "app", "far", "10.1.1.10", ""},
+}
+
+// eachWay runs f, as a test of its own, for each way through a lab of everyPath, in each family.
+func eachWay(t *testing.T, l *Lab, f func(x exchange, t *testing.T)) {
+	for _, w := range waysOfEveryPath {
+		for _, to := range []string{w.to, w.to6} {
+			if to == "" {
+				continue
+			}
+			addr := netip.MustParseAddr(to)
+			x := exchange{lab: l, t: t, from: w.from, on: w.on, to: addr, nat: w.to == "203.0.113.10" && w.from == "app" && addr.Is4()}
+			t.Run(w.name+" to "+to, func(t *testing.T) { f(x, t) })
+		}
+	}
+}
+
 // TestChecksumsAreRightWhateverTheEndsLeaveToTheRouter: over every path, in both families, with every protocol, from an end with
 // or without offloads to one with or without. A kernel without offloads verifies all that it gets, and counts what is wrong; what
 // is handed to one with them is summed up here, word by word.
 func TestChecksumsAreRightWhateverTheEndsLeaveToTheRouter(t *testing.T) {
 	nstest.RequireTAP(t)
 	nstest.RequireIPv6(t)
-	paths := []struct{ name, from, on, to, to6 string }{
-		{"inside a subnet", "app", "db", "10.0.2.11", "2001:db8:0:2::11"},
-		{"between subnets", "app", "web", "10.0.1.10", "2001:db8:0:1::10"},
-		{"through the internet gateway", "web", "host", "203.0.113.10", "2600:1f00::10"},
-		{"through the NAT gateway or the egress-only internet gateway", "app", "host", "203.0.113.10", "2600:1f00::10"},
-		{"through a peering connection", "app", "far", "10.1.1.10", ""},
-	}
 	for _, row := range []unchecked{
 		{name: "all offloads"},
 		{name: "none at the server", server: tap.AllOffloads},
@@ -81,18 +100,9 @@ func TestChecksumsAreRightWhateverTheEndsLeaveToTheRouter(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			l := row.start(t)
-			for _, p := range paths {
-				for _, to := range []string{p.to, p.to6} {
-					if to == "" {
-						continue
-					}
-					addr := netip.MustParseAddr(to)
-					x := exchange{lab: l.Lab, t: t, from: p.from, on: p.on, to: addr, nat: p.to == "203.0.113.10" && p.from == "app" && addr.Is4()}
-					t.Run(p.name+" to "+to, x.run)
-				}
-			}
+			eachWay(t, l.Lab, exchange.run)
 			t.Run("through the endpoint of S3", func(t *testing.T) { getMovie(t, l.Lab) })
-			for _, n := range []string{"web", "app", "db", "far", "host"} {
+			for _, n := range endsOfEveryPath {
 				l.inside(t, n, func() error { return wrongChecksums(t, n) })
 			}
 			super := l.super.Load() > 0
@@ -125,16 +135,19 @@ func (u unchecked) start(t *testing.T) *verified {
 	if u.options != nil {
 		o = *u.options
 	}
-	o.without = func(node string) tap.Offload {
-		if node == "app" {
-			return u.client
-		}
-		return u.server
-	}
+	o.without = u.without
 	v.Lab, err = Start(spec, src, o)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, v.Lab.Close()) })
 	return v
+}
+
+// without is what a node lacks.
+func (u unchecked) without(node string) tap.Offload {
+	if node == "app" {
+		return u.client
+	}
+	return u.server
 }
 
 // verifier is a port that sums up what is written to it.
