@@ -243,7 +243,7 @@ func (w *Worker) countLost(to *Interface, lost []*packet.Packet) {
 	}
 }
 
-// write hands packets to the port of an interface and returns how many it took: the first n.
+// write hands packets to the port of an interface and returns how many it took: they are the first n then.
 func (w *Worker) write(to *Interface, packets []*packet.Packet) (n int) {
 	a := to.attached
 	if a == nil {

@@ -113,8 +113,9 @@ func (p *Pipe) Write(batch []*packet.Packet) (int, error) {
 		return 0, net.ErrClosed
 	}
 	sent := 0
-	for _, pkt := range batch {
+	for i, pkt := range batch {
 		if pkt.CompleteChecksum(); pkt.SegmentSize == 0 && p.send(pkt) || pkt.SegmentSize != 0 && p.sendSegments(pkt) {
+			batch[sent], batch[i] = pkt, batch[sent]
 			sent++
 		}
 	}

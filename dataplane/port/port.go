@@ -16,8 +16,9 @@ type Port interface {
 	// returns 0 and net.ErrClosed, also to the one who was waiting. Any other error is the device's end: the port reads no more.
 	Read(batch []*packet.Packet) (int, error)
 
-	// Write sends the batch in order and returns how many datagrams the port took. It does not wait: what a full device
-	// does not take is dropped and counted by the port. It uses the packets' headroom and keeps no packet. A port takes
+	// Write sends the batch in order and returns how many packets the port took. It moves these to the front of the batch, in their
+	// order; behind them are then the lost ones. It does not wait: what a full device does not take is dropped and counted by
+	// the port. It uses the packets' headroom and keeps no packet. A port takes
 	// super-packets, decoded, and partial checksums, too: what its far end cannot take whole it cuts and completes, and a
 	// super-packet of which a segment was lost it has not taken. After Close it returns 0 and net.ErrClosed; no other error is returned.
 	Write(batch []*packet.Packet) (int, error)

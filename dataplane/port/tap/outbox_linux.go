@@ -10,9 +10,11 @@ import (
 
 // outbox is what a thread writes to one port at once: datagrams and rows of them. It refers to the packets' memory until it is sent.
 type outbox struct {
-	to   *Port
-	ring *ring // nil without io_uring: each is then written at once
-	sent int
+	to      *Port
+	ring    *ring            // nil without io_uring: each is then written at once
+	batch   []*packet.Packet // the first ones were sent, and up to settled those follow that were lost
+	sent    int
+	settled int
 
 	pushed  int
 	lots    [ringSize]int // how many datagrams there are in what was pushed
@@ -22,9 +24,9 @@ type outbox struct {
 	vectors [ringSize + ringSize/leastRow]unix.Iovec
 }
 
-// add writes packets, at most ringSize between two calls of send.
-func (o *outbox) add(batch []*packet.Packet) {
-	for len(batch) > 0 {
+// add writes the batch, of at most ringSize packets.
+func (o *outbox) add() {
+	for batch := o.batch; len(batch) > 0; {
 		n := 1
 		if o.to.offload&UDPSegments != 0 {
 			n = rowOf(batch)
@@ -43,32 +45,23 @@ func (o *outbox) add(batch []*packet.Packet) {
 // one writes a packet.
 func (o *outbox) one(pkt *packet.Packet) {
 	if o.ring == nil {
-		if o.to.writeFrame(pkt) {
-			o.sent++
-		}
+		o.settle(1, o.to.writeFrame(pkt))
 		return
 	}
 	mac, etherType, ok := o.to.sender(pkt)
-	switch {
-	case !ok:
-	case o.to.offload.takes(pkt):
+	if ok && o.to.offload.takes(pkt) {
 		o.ring.push(opWrite, o.to.fd, o.to.frame(pkt, mac, etherType), o.pushed)
 		o.lots[o.pushed] = 1
 		o.pushed++
-	default: // in several writes, after those before
-		o.send()
-		if o.to.writeWire(pkt, mac, etherType) {
-			o.sent++
-		}
+		return
 	}
+	o.send() // those before
+	o.settle(1, ok && o.to.writeWire(pkt, mac, etherType))
 }
 
 // row writes packets that are alike.
 func (o *outbox) row(row []*packet.Packet) {
-	mac, etherType, ok := o.to.sender(row[0])
-	if !ok {
-		return
-	}
+	mac, etherType, _ := o.to.sender(row[0]) // it is IP
 	header := putRowHeader(o.headers[o.rows][:], row)
 	putHeader(header[vnetLen:], o.to.cfg.MAC, mac, etherType)
 	vectors := o.vectors[o.used:][:1+len(row)]
@@ -81,9 +74,8 @@ func (o *outbox) row(row []*packet.Packet) {
 		vectors[1+i].SetLen(len(payload))
 	}
 	if o.ring == nil {
-		if _, _, errno := unix.RawSyscall(unix.SYS_WRITEV, uintptr(o.to.fd), uintptr(unsafe.Pointer(&vectors[0])), uintptr(len(vectors))); errno == 0 {
-			o.sent += len(row)
-		}
+		_, _, errno := unix.RawSyscall(unix.SYS_WRITEV, uintptr(o.to.fd), uintptr(unsafe.Pointer(&vectors[0])), uintptr(len(vectors)))
+		o.settle(len(row), errno == 0)
 		return
 	}
 	o.ring.pushVectors(o.to.fd, vectors, o.pushed)
@@ -100,9 +92,22 @@ func (o *outbox) send() {
 	}
 	o.ring.submit()
 	for i := range o.pushed {
-		if _, errno := o.ring.result(i); errno == 0 {
-			o.sent += o.lots[i]
-		}
+		_, errno := o.ring.result(i)
+		o.settle(o.lots[i], errno == 0)
 	}
 	o.pushed, o.rows, o.used = 0, 0, 0
+}
+
+// settle notes what became of the next n packets of the batch.
+func (o *outbox) settle(n int, sent bool) {
+	next := o.batch[o.settled:][:n]
+	o.settled += n
+	if !sent {
+		return
+	}
+	for i, pkt := range next {
+		next[i] = o.batch[o.sent]
+		o.batch[o.sent] = pkt
+		o.sent++
+	}
 }

@@ -287,8 +287,8 @@ func (p *Poller) Write(to port.Port, batch []*packet.Packet) (int, error) {
 		return 0, net.ErrClosed
 	}
 	o := &p.out
-	o.to, o.ring, o.sent = t, p.ring, 0
-	o.add(batch)
+	o.to, o.ring, o.batch, o.sent, o.settled = t, p.ring, batch, 0, 0
+	o.add()
 	o.send()
 	t.wrote(o.sent, len(batch))
 	return o.sent, nil

@@ -137,6 +137,37 @@ func TestPollerWritesInOrder(t *testing.T) {
 	})
 }
 
+// TestWhatWasLostIsBehindWhatWasTaken: what is not IP no device takes, at the ends of rows and alone.
+func TestWhatWasLostIsBehindWhatWasTaken(t *testing.T) {
+	pollers(t, func(t *testing.T, p *tap.Poller) {
+		_, b := open(t, addrB, macB)
+		for name, write := range map[string]func([]*packet.Packet) (int, error){
+			"by the poller": func(batch []*packet.Packet) (int, error) { return p.Write(b, batch) }, "by any goroutine": b.Write,
+		} {
+			var pkts, taken, lost []*packet.Packet
+			for i := range 24 {
+				pkt := partial(t, 8, []byte{byte(i)})
+				if i%11 == 1 {
+					pkt.SetBytes([]byte("not IP"))
+					lost = append(lost, pkt)
+				} else {
+					taken = append(taken, pkt)
+				}
+				pkts = append(pkts, pkt)
+			}
+			n, err := write(pkts)
+			require.NoError(t, err)
+			require.Equal(t, len(taken), n, name)
+			for i, pkt := range taken {
+				require.Same(t, pkt, pkts[i], name)
+			}
+			for _, pkt := range pkts[n:] {
+				require.True(t, slices.Contains(lost, pkt), name)
+			}
+		}
+	})
+}
+
 // TestPollerWritesFloodsAsRows: two flows take turns, the datagrams of each are alike, and the last one is shorter.
 func TestPollerWritesFloodsAsRows(t *testing.T) {
 	pollers(t, func(t *testing.T, p *tap.Poller) {

@@ -276,8 +276,9 @@ func (p *Port) Write(batch []*packet.Packet) (int, error) {
 		return 0, net.ErrClosed
 	}
 	sent := 0
-	for _, pkt := range batch {
+	for i, pkt := range batch {
 		if p.writeFrame(pkt) {
+			batch[sent], batch[i] = pkt, batch[sent]
 			sent++
 		}
 	}
