@@ -86,6 +86,21 @@ func (p *Packet) segmentHeader(h, payload []byte, n int, more bool) {
 	be.PutUint16(field, v)
 }
 
+// SuperHeader writes to h, which is HeaderLen long, the headers of a super-packet of UDP with so many bytes of payload, of which p is the first
+// segment. p's checksum must be partial, as the super-packet's then is.
+func (p *Packet) SuperHeader(h []byte, payload int) {
+	copy(h, p.Bytes())
+	t := h[p.transport:]
+	length := len(t) + payload
+	be.PutUint16(t[6:], fold(uint64(be.Uint16(t[6:]))+uint64(put16(t[4:], uint16(length)))))
+	if h[0]>>4 == 6 {
+		put16(h[4:], uint16(length))
+		return
+	}
+	sum := h[ipv4Checksum:]
+	be.PutUint16(sum, put16(h[2:], uint16(len(h)+payload)).apply(be.Uint16(sum)))
+}
+
 // wireStart writes the start of p to b, as much as fits, as a wire would carry it: of a super-packet that of the first segment. It returns
 // what it wrote.
 func (p *Packet) wireStart(b []byte) []byte {

@@ -81,38 +81,19 @@ func alike(a, b []byte, n int) bool {
 // putRowHeader fills header with the virtio header and the IP and UDP headers of a row, and returns what of it was filled. The link
 // header between them stays as it is.
 func putRowHeader(header []byte, row []*packet.Packet) []byte {
-	first, be := row[0].Bytes(), binary.BigEndian
-	head := rowHead(row[0])
+	first := row[0]
+	head := first.HeaderLen()
 	payload := 0
 	for _, p := range row {
 		payload += p.Len() - head
 	}
-	b := header[vnetLen+headerLen:][:head]
-	copy(b, first)
-	ip := b[:head-udpLen]
-	lengthened(b[len(ip)+4:], payload+udpLen, b[len(ip)+6:], 0)
-	if b[0] == 0x45 {
-		lengthened(b[2:], payload+head, b[10:], 0xffff)
-	} else {
-		be.PutUint16(b[4:], uint16(payload+udpLen))
-	}
+	first.SuperHeader(header[vnetLen+headerLen:][:head], payload)
 	clear(header[:vnetLen])
 	native := binary.NativeEndian
 	header[0], header[1] = vnetNeedsChecksum, vnetUDP
 	native.PutUint16(header[2:], uint16(headerLen+head))
-	native.PutUint16(header[4:], uint16(len(first)-head))
-	native.PutUint16(header[6:], uint16(headerLen+len(ip)))
+	native.PutUint16(header[4:], uint16(first.Len()-head))
+	native.PutUint16(header[6:], uint16(headerLen+head-udpLen))
 	native.PutUint16(header[8:], 6)
 	return header[:vnetLen+headerLen+head]
-}
-
-// lengthened writes a length over another, and brings a sum that counts it up to date (RFC 1624); complement is 0xffff for one that is
-// kept complemented, else 0.
-func lengthened(field []byte, length int, sum []byte, complement uint16) {
-	be := binary.BigEndian
-	s := uint32(be.Uint16(sum)^complement) + uint32(^be.Uint16(field)) + uint32(length)
-	s = s>>16 + s&0xffff
-	s = s>>16 + s&0xffff
-	be.PutUint16(field, uint16(length))
-	be.PutUint16(sum, uint16(s)^complement)
 }
