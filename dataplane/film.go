@@ -171,9 +171,9 @@ func (w *Worker) eachDatagram(p *packet.Packet, decoded bool, matching *pcapfilt
 		}
 		return
 	}
-	for n, more := 0, true; more; n++ {
-		if more = p.SegmentInto(w.wire, n); matching.Match(w.wire) {
-			visit(w.wire.Bytes())
+	for segment := range p.Cut(w.wire) {
+		if matching.Match(segment) {
+			visit(segment.Bytes())
 		}
 	}
 }

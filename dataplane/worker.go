@@ -162,10 +162,9 @@ func (w *Worker) settle(to *Interface, p *packet.Packet, reason drop.Reason) {
 func (w *Worker) fragment(to *Interface, p *packet.Packet) {
 	w.flush()
 	sent := true
-	for n, segments := 0, true; segments; n++ {
-		segments = p.SegmentInto(w.wire, n)
+	for segment := range p.Cut(w.wire) {
 		for offset, more := 0, true; more; {
-			offset, more = w.wire.FragmentInto(w.spare[0], int(w.mtu), offset)
+			offset, more = segment.FragmentInto(w.spare[0], int(w.mtu), offset)
 			sent = w.write(to, w.spare[:]) == 1 && sent
 		}
 	}

@@ -1,5 +1,7 @@
 package packet
 
+import "iter"
+
 // Segmentation.
 //
 // A super-packet is a row of segments under one header, as Linux's generic segmentation offload has them. Where a wire, a small
@@ -10,10 +12,6 @@ package packet
 // SegmentInto writes the n-th segment, from 0, that a wire would carry for p into dst, and says whether there is one after it.
 // Every checksum of it is complete. An ordinary packet is its own only segment. dst needs room for WireLen bytes and must not be p;
 // its Time and Probe are p's. p must be decoded without fault, n less than Segments.
-//
-//	for n, more := 0, true; more; n++ {
-//		more = p.SegmentInto(dst, n)
-//	}
 func (p *Packet) SegmentInto(dst *Packet, n int) (more bool) {
 	if p.SegmentSize == 0 {
 		dst.CopyFrom(p)
@@ -31,6 +29,17 @@ func (p *Packet) SegmentInto(dst *Packet, n int) (more bool) {
 		panic("packet: cut a segment of which " + f.String())
 	}
 	return more
+}
+
+// Cut is all segments of p, one after the other in dst (SegmentInto).
+func (p *Packet) Cut(dst *Packet) iter.Seq[*Packet] {
+	return func(yield func(*Packet) bool) {
+		for n, more := 0, true; more; n++ {
+			if more = p.SegmentInto(dst, n); !yield(dst) {
+				return
+			}
+		}
+	}
 }
 
 // HeaderLen is the length in bytes of all headers of a TCP or UDP packet that is no later fragment.

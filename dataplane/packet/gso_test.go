@@ -327,8 +327,7 @@ func BenchmarkSegmentInto(b *testing.B) {
 			b.SetBytes(int64(p.WireBytes()))
 			b.ReportAllocs()
 			for b.Loop() {
-				for n, more := 0, true; more; n++ {
-					more = p.SegmentInto(s, n)
+				for range p.Cut(s) {
 				}
 			}
 		})

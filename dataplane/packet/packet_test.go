@@ -110,6 +110,8 @@ func TestNothingOnThePathAllocates(t *testing.T) {
 			large.SetSrc(v4)
 			large.SetSrcPort(large.SrcPort + 1)
 			large.SegmentInto(out, 2)
+			for range large.Cut(out) {
+			}
 		},
 		"embedded": func() {
 			quoted.SetEmbeddedSrc(v4)

@@ -136,9 +136,8 @@ func (p *Pipe) send(pkt *packet.Packet) bool {
 
 // sendSegments sends a super-packet as a wire would and reports whether there was room for all of it.
 func (p *Pipe) sendSegments(pkt *packet.Packet) bool {
-	segment, all := packet.New(pkt.WireLen()), true
-	for n, more := 0, true; more; n++ {
-		more = pkt.SegmentInto(segment, n)
+	all := true
+	for segment := range pkt.Cut(packet.New(pkt.WireLen())) {
 		all = p.send(segment) && all
 	}
 	return all

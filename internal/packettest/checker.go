@@ -112,9 +112,8 @@ func (c *Checker) onWire(p *packet.Packet, judge func(*packet.Packet)) packet.Fa
 	if f := c.whole.Decode(); f != packet.OK {
 		return f
 	}
-	for n, more := 0, true; more; n++ {
-		more = c.whole.SegmentInto(c.scratch, n)
-		judge(c.scratch)
+	for segment := range c.whole.Cut(c.scratch) {
+		judge(segment)
 	}
 	return packet.OK
 }

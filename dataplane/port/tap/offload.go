@@ -156,14 +156,13 @@ func (o Offload) takes(p *packet.Packet) bool {
 // writeWire writes a packet as a wire would carry it, for a far end that does not take it as it is, and reports whether the
 // device took all of it.
 func (p *Port) writeWire(pkt *packet.Packet, mac [6]byte, etherType uint16) bool {
-	segment, _ := p.segments.Get().(*packet.Packet)
-	if segment == nil {
-		segment = packet.New(packet.MaxSize)
+	memory, _ := p.segments.Get().(*packet.Packet)
+	if memory == nil {
+		memory = packet.New(packet.MaxSize)
 	}
-	defer p.segments.Put(segment)
+	defer p.segments.Put(memory)
 	all := true
-	for n, more := 0, true; more; n++ {
-		more = pkt.SegmentInto(segment, n)
+	for segment := range pkt.Cut(memory) {
 		all = write(uintptr(p.fd), p.frame(segment, mac, etherType)) && all
 	}
 	return all
