@@ -51,8 +51,8 @@ func icmp(kind, code int) string {
 }
 
 // impossible reports whether a rule is about ICMP of the one IP version at addresses of the other: no packet is that.
-func impossible(protocol, cidr string) bool {
-	six := strings.Contains(cidr, ":")
+func impossible(protocol, cidrs string) bool {
+	six := strings.Contains(cidrs, ":")
 	return protocol == "icmp" && six || protocol == "icmpv6" && !six
 }
 
@@ -226,7 +226,8 @@ func (m *mapper) peers(v *vpc, group string, p IpPermission) (all []string) {
 	}
 	for _, l := range p.PrefixListIds {
 		if name, why := m.useList(v, l.PrefixListId); why == "" {
-			if protocol(p.IpProtocol) != "icmpv6" { // lists are of IPv4: no packet is that
+			list := m.spec.PrefixLists[name].Entries // none if the simulator knows them, which are IPv4
+			if !impossible(protocol(p.IpProtocol), strings.Join(list, " ")) {
 				all = append(all, name)
 			}
 		} else {

@@ -9,7 +9,7 @@ import (
 	"vpcsim/topology"
 )
 
-// sortPrefixLists gives names to the prefix lists that have entries of IPv4.
+// sortPrefixLists gives names to the prefix lists.
 func (m *mapper) sortPrefixLists() {
 	managed := map[string]int{}
 	for _, key := range m.dump.prefixLists.ids() {
@@ -81,8 +81,6 @@ func (m *mapper) useList(v *vpc, id string) (name, why string) {
 		return ours.Name, ""
 	case len(l.Cidrs) == 0:
 		return "", "the entries of prefix list " + id + " (" + l.PrefixListName + ") are not in the dump"
-	case l.AddressFamily == "IPv6" || slices.ContainsFunc(l.Cidrs, func(c string) bool { return strings.Contains(c, ":") }):
-		return "", "prefix list " + id + " (" + l.PrefixListName + ") is of IPv6, which prefix lists are not here"
 	}
 	return m.writeList(v, key, l, ours), ""
 }

@@ -148,7 +148,6 @@ type PrefixList struct {
 	PrefixListId   string
 	PrefixListName string   `json:",omitempty" merge:"same"`
 	PrefixListArn  string   `json:",omitempty" merge:"same"`
-	AddressFamily  string   `json:",omitempty" merge:"same"`
 	MaxEntries     int      `json:",omitempty"`
 	Version        int      `json:",omitempty"`
 	Cidrs          []string `json:",omitempty"`

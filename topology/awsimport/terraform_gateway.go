@@ -129,7 +129,7 @@ func (t *terraform) endpointTable(r *resource) {
 
 func (t *terraform) prefixList(r *resource) {
 	l := part(t.parts.lists, r.id())
-	l.PrefixListId, l.PrefixListName, l.AddressFamily = r.id(), r.text("name"), r.text("address_family")
+	l.PrefixListId, l.PrefixListName = r.id(), r.text("name")
 	l.MaxEntries, l.Version = r.number("max_entries"), r.number("version")
 	for _, entry := range r.blocks("entry") {
 		l.Cidrs = append(l.Cidrs, entry.text("cidr"))
