@@ -18,7 +18,7 @@ type Account struct {
 	Sent        int64            `json:"Sent"`
 	Received    int64            `json:"Received"`
 	Dropped     map[string]int64 `json:"Dropped"`     // by who counted it: "app: eth0 queue full", "router: X_PORT_FULL"
-	Unaccounted int64            `json:"Unaccounted"` // sent, and neither received nor counted as dropped
+	Unaccounted int64            `json:"Unaccounted"` // sent, and neither received nor counted as dropped; below zero if frames of the kernels' own were dropped, too (others)
 	Flows       int              `json:"Flows"`
 	Disordered  int64            `json:"Disordered"` // came after one of their flow that was sent later
 	Damaged     int64            `json:"Damaged"`
@@ -69,8 +69,8 @@ func (r *runner) carry(ctx context.Context, rate float64, lasting time.Duration)
 	return r.settle(ctx, sent, before)
 }
 
-// settle waits until all that was sent has been received or dropped. No count goes back, and none has more than was sent: when they
-// add up, nothing is on its way any more.
+// settle waits until all that was sent has been received or dropped. No count goes back, and none has more than was sent, but for
+// a few frames of the kernels' own (others): when they add up, nothing is on its way any more.
 func (r *runner) settle(ctx context.Context, sent Account, before Account) (Account, error) {
 	for look := 1; ; look++ {
 		a, err := r.seen()
@@ -86,7 +86,7 @@ func (r *runner) settle(ctx context.Context, sent Account, before Account) (Acco
 		}
 		maps.Copy(a.Dropped, sent.Dropped)
 		maps.DeleteFunc(a.Dropped, func(_ string, n int64) bool { return n == 0 })
-		if a.Unaccounted = a.Sent - a.Received - a.Lost(); a.Unaccounted == 0 || look == looks {
+		if a.Unaccounted = a.Sent - a.Received - a.Lost(); a.Unaccounted <= 0 || look == looks {
 			return a, nil
 		}
 		select {
