@@ -1,6 +1,8 @@
 package dataplane
 
 import (
+	"iter"
+
 	"vpcsim/dataplane/drop"
 	"vpcsim/dataplane/packet"
 )
@@ -42,6 +44,17 @@ func (c *Counters) Dropped() (sum uint64) {
 		sum += n
 	}
 	return sum
+}
+
+// ByReason are the reasons for which packets were dropped, in drop's order, and how many.
+func (c *Counters) ByReason() iter.Seq2[drop.Reason, uint64] {
+	return func(yield func(drop.Reason, uint64) bool) {
+		for reason, n := range c.Drops {
+			if n > 0 && !yield(drop.Reason(reason), n) {
+				return
+			}
+		}
+	}
 }
 
 // drop counts a packet as dropped.

@@ -22,7 +22,6 @@ import (
 
 	"vpcsim/bench"
 	"vpcsim/bench/load"
-	"vpcsim/dataplane/drop"
 	"vpcsim/internal/control"
 	"vpcsim/topology"
 )
@@ -93,25 +92,22 @@ func (r *Report) Missed() bool {
 
 // Result is a lab of one size.
 type Result struct {
-	Instances int          `json:"Instances"`
-	StartS    bench.Spread `json:"StartS"`  // seconds from the text of the topology to the last interface
-	StopS     bench.Spread `json:"StopS"`   // seconds until all is gone
-	KiB       bench.Spread `json:"KiB"`     // memory of the process for each instance, all that they share included
-	IdleCPU   bench.Spread `json:"IdleCpu"` // percent of a core that the process takes while nobody does anything
-	PingS     bench.Spread `json:"PingS"`   // seconds for the pings
-	Pings     int64        `json:"Pings"`   // asked in a round
-	Lost      int64        `json:"Lost"`    // not answered even when asked twice, in all rounds
-	Dropped   Drops        `json:"Dropped"` // by the router in all rounds, by reason: what was lost, and what was answered the second time
+	Instances int               `json:"Instances"`
+	StartS    bench.Spread      `json:"StartS"`  // seconds from the text of the topology to the last interface
+	StopS     bench.Spread      `json:"StopS"`   // seconds until all is gone
+	KiB       bench.Spread      `json:"KiB"`     // memory of the process for each instance, all that they share included
+	IdleCPU   bench.Spread      `json:"IdleCpu"` // percent of a core that the process takes while nobody does anything
+	PingS     bench.Spread      `json:"PingS"`   // seconds for the pings
+	Pings     int64             `json:"Pings"`   // asked in a round
+	Lost      int64             `json:"Lost"`    // not answered even when asked twice, in all rounds
+	Dropped   map[string]uint64 `json:"Dropped"` // by the router in all rounds, by reason: what was lost, and what was answered the second time
 }
-
-// Drops counts dropped packets by reason: "X_PORT_FULL".
-type Drops map[string]uint64
 
 // taken is a lab of one size in one round.
 type taken struct {
 	start, stop, kib, cpu, ping float64
 	pings, lost                 int64
-	dropped                     Drops
+	dropped                     map[string]uint64
 }
 
 // Run carries a plan out and tells how far it has come. It ends early, with the context's error, when the context does.
@@ -163,7 +159,7 @@ func summary(instances int, all []taken) Result {
 	}
 	r := Result{
 		Instances: instances,
-		Dropped:   Drops{},
+		Dropped:   map[string]uint64{},
 		StartS:    spread(func(s taken) float64 { return s.start }),
 		StopS:     spread(func(s taken) float64 { return s.stop }),
 		KiB:       spread(func(s taken) float64 { return s.kib }),
@@ -210,11 +206,10 @@ func measure(ctx context.Context, plan Plan, instances int) (s taken, err error)
 	s.cpu = 100 * (processorTime() - cpu) / time.Since(began).Seconds()
 	began = time.Now()
 	s.pings, s.lost, err = pingMatrix(ctx, lab, instances, plan.Sources)
-	s.ping, s.dropped = time.Since(began).Seconds(), Drops{}
-	for reason, n := range lab.Router().Counters().Drops {
-		if n > 0 {
-			s.dropped[drop.Reason(reason).String()] = n
-		}
+	s.ping, s.dropped = time.Since(began).Seconds(), map[string]uint64{}
+	counters := lab.Router().Counters()
+	for reason, n := range counters.ByReason() {
+		s.dropped[reason.String()] = n
 	}
 	return s, err
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"vpcsim/bench/load"
-	"vpcsim/dataplane/drop"
 )
 
 // Account is what became of the datagrams of one time.
@@ -110,8 +109,9 @@ func (r *runner) seen() (Account, error) {
 		a.Damaged += got.Damaged
 		a.drop(name, got.Dropped)
 	}
-	for reason, n := range r.lab.Router().Counters().Drops {
-		a.Dropped["router: "+drop.Reason(reason).String()] = int64(n)
+	counters := r.lab.Router().Counters()
+	for reason, n := range counters.ByReason() {
+		a.Dropped["router: "+reason.String()] = int64(n)
 	}
 	return a, nil
 }

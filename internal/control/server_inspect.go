@@ -103,10 +103,8 @@ func counters(c *dataplane.Counters) Counters {
 
 func dropViews(c *dataplane.Counters) []DropView {
 	all := []DropView{}
-	for _, r := range drop.All() {
-		if n := c.Drops[r]; n > 0 {
-			all = append(all, DropView{Reason: r.String(), Description: r.Sentence(), Packets: n, Bytes: c.DropBytes[r]})
-		}
+	for r, n := range c.ByReason() {
+		all = append(all, DropView{Reason: r.String(), Description: r.Sentence(), Packets: n, Bytes: c.DropBytes[r]})
 	}
 	slices.SortStableFunc(all, func(a, b DropView) int { return cmp.Compare(b.Packets, a.Packets) })
 	return all

@@ -65,10 +65,8 @@ func TestOddPackets(t *testing.T) {
 				}
 				n.Drops[p.reason] = 0
 			}
-			for reason, dropped := range n.Drops {
-				if dropped != 0 {
-					t.Errorf("%d packets dropped as %s", dropped, drop.Reason(reason))
-				}
+			for reason, dropped := range n.ByReason() {
+				t.Errorf("%d packets dropped as %s", dropped, reason)
 			}
 		})
 	}

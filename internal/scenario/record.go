@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"vpcsim/dataplane/drop"
 	"vpcsim/internal/monotonic"
 	"vpcsim/internal/workload"
 )
@@ -128,10 +127,8 @@ func (r *run) record() *Record {
 	}
 	counters := r.lab.Router().Counters()
 	rec.PacketsIn, rec.PacketsOut = counters.PacketsIn, counters.PacketsOut
-	for reason, packets := range counters.Drops {
-		if d := drop.Reason(reason); packets > 0 {
-			rec.Drops = append(rec.Drops, DropCount{d.String(), d.Sentence(), d.Action().String(), packets})
-		}
+	for d, packets := range counters.ByReason() {
+		rec.Drops = append(rec.Drops, DropCount{d.String(), d.Sentence(), d.Action().String(), packets})
 	}
 	for _, name := range r.order {
 		if c := r.conns[name]; c.isClient() {

@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vpcsim/dataplane"
-	"vpcsim/dataplane/drop"
 	"vpcsim/dataplane/packet"
 	"vpcsim/topology"
 	"vpcsim/topology/compile"
@@ -139,11 +138,9 @@ func TestHostilePackets(t *testing.T) {
 	e.balanced()
 	seen := 0
 	c := e.router.Counters()
-	for reason, n := range c.Drops {
-		if n > 0 {
-			seen++
-			t.Logf("%6d %s", n, drop.Reason(reason))
-		}
+	for reason, n := range c.ByReason() {
+		seen++
+		t.Logf("%6d %s", n, reason)
 	}
 	if seen < 20 || c.PacketsOut < 2000 || c.Resets == 0 || c.ICMPErrors == 0 {
 		t.Errorf("too little happened: %d reasons, %d packets out, %d resets, %d ICMP errors", seen, c.PacketsOut, c.Resets, c.ICMPErrors)
