@@ -65,8 +65,8 @@ func (p *Plan) notes() (all []string) {
 	}
 	congestion, _ := os.ReadFile("/proc/sys/net/ipv4/tcp_congestion_control") // only told
 	all = append(all, sender, "congestion control in all namespaces: cubic, or reno where the machine does not let them choose; the machine's own is "+strings.TrimSpace(string(congestion)),
-		"direct is the ceiling: a veth pair without anybody in between; what comes close to it is bounded by the ends, not by the contender")
-	all = append(all, "in labs "+host.Precedence())
+		"direct is the ceiling: a veth pair without anybody in between; what comes close to it is bounded by the ends, not by the contender",
+		"in labs "+host.Precedence())
 	if p.Features == None || p.Targets {
 		all = append(all, featuresOff)
 	}

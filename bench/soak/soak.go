@@ -186,6 +186,7 @@ func (r *runner) soak(ctx context.Context) (err error) {
 	r.report.GC = readPauses().since(before)
 	all := judged(r.report.Samples)
 	r.report.MemorySlope = memorySlope(all)
-	r.report.MemoryHalves = [2]Slope{memorySlope(all[:len(all)/2]), memorySlope(all[len(all)/2:])}
+	first, second := halves(all)
+	r.report.MemoryHalves = [2]Slope{memorySlope(first), memorySlope(second)}
 	return err
 }

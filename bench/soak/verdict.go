@@ -113,6 +113,7 @@ func growth(samples []Sample, of func(Sample) int, more int) growing {
 	if len(samples) < 2 {
 		return growing{text: "too short to tell"}
 	}
-	first, second := least(samples[:len(samples)/2]), least(samples[len(samples)/2:])
-	return growing{second > first+more, fmt.Sprintf("%d, then %d", first, second)}
+	first, second := halves(samples)
+	before, after := least(first), least(second)
+	return growing{after > before+more, fmt.Sprintf("%d, then %d", before, after)}
 }

@@ -39,6 +39,8 @@ func (r *runner) watch(ctx context.Context, began time.Time) (all []Sample) {
 // judged leaves the first tenth out.
 func judged(all []Sample) []Sample { return all[len(all)/10:] }
 
+func halves(all []Sample) (first, second []Sample) { return all[:len(all)/2], all[len(all)/2:] }
+
 // Slope is a straight line through samples, by least squares, and the standard error of its rise. Samples that lie close together are much
 // alike, so the error is that of as many independent ones as their correlation leaves.
 type Slope struct {

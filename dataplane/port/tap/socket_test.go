@@ -13,11 +13,7 @@ import (
 // rawSocket sends whole frames out of the guest's eth0.
 func rawSocket(t testing.TB, ns *host.Namespace) (send func(frame []byte) error) {
 	t.Helper()
-	s := packetSocket(t, ns)
-	return func(frame []byte) error {
-		_, err := unix.Write(s, frame)
-		return err
-	}
+	return writer(packetSocket(t, ns))
 }
 
 // vnetSocket is rawSocket for frames with a virtio header before each.
@@ -25,8 +21,12 @@ func vnetSocket(t testing.TB, ns *host.Namespace) (send func(frame []byte) error
 	t.Helper()
 	s := packetSocket(t, ns)
 	require.NoError(t, unix.SetsockoptInt(s, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1))
-	return func(frame []byte) error {
-		_, err := unix.Write(s, frame)
+	return writer(s)
+}
+
+func writer(s int) func(b []byte) error {
+	return func(b []byte) error {
+		_, err := unix.Write(s, b)
 		return err
 	}
 }
