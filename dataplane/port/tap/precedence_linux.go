@@ -8,9 +8,9 @@ import (
 )
 
 // niceness is that of a Poller's thread (nice(1)). A kernel that forwards does so in its interrupts, before any program; a thread like
-// others has to wait for senders and receivers, whose packets meanwhile fill the queues. It is not less, so that those still get a tenth of a
+// others has to wait for senders and receivers, whose packets meanwhile fill the queues. It is not less, so that those still get a sixth of a
 // processor that they share with it (docs/performance.md).
-const niceness = -10
+const niceness = -7
 
 // precede lets the calling thread go before the threads of instances' programs, where that is permitted.
 func precede() error { return unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), niceness) }
