@@ -130,7 +130,10 @@ func (s *Spec) editedList(name string, current int) (key string, list PrefixList
 // setEntries makes the next version of a list.
 func (s *Spec) setEntries(key string, list PrefixListSpec, entries []string, state PrefixListState) error {
 	before := s.entriesOf(key)
+	list.Family = cmp.Or(list.Family, familyOf(before)) // which stays, however few entries there are
 	switch {
+	case len(entries) > 0 && familyOf(entries) != list.Family:
+		return fmt.Errorf("%s: prefix list %s is of %s, which a list keeps (address_family)", shown(entries[0]), key, list.Family)
 	case s.isAWSManaged(key):
 		list.Entries = entries
 		s.setList(key, list)
@@ -139,8 +142,6 @@ func (s *Spec) setEntries(key string, list PrefixListSpec, entries []string, sta
 		return nil
 	case len(entries) > list.maxEntries():
 		return fmt.Errorf("prefix list %s holds at most %d, and these are %d entries; raise its max_entries first", key, list.maxEntries(), len(entries))
-	case len(before) > 0 && len(entries) > 0 && isIPv6(before[0]) != isIPv6(entries[0]):
-		return fmt.Errorf("%s: the entries of prefix list %s are of the other IP version, which a list keeps", shown(entries[0]), key)
 	}
 	list.MaxEntries = list.maxEntries() // what counts against quotas stays, however many entries there are
 	past := append(slices.Clone(list.Past.Entries), before)
@@ -235,7 +236,19 @@ func plainCIDR(text string) string {
 	return text
 }
 
-func isIPv6(cidr string) bool { return strings.Contains(cidr, ":") }
+// What AddressFamily says of a prefix list.
+const (
+	familyIPv4 = "IPv4"
+	familyIPv6 = "IPv6"
+)
+
+// familyOf is the IP version of entries; none are IPv4.
+func familyOf(entries []string) string {
+	if len(entries) > 0 && strings.Contains(entries[0], ":") {
+		return familyIPv6
+	}
+	return familyIPv4
+}
 
 // version is the number of the current version.
 func (l PrefixListSpec) version() int { return cmp.Or(l.Version, 1) }

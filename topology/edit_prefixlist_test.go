@@ -24,6 +24,8 @@ vpcs:
 prefix_lists:
   office: {entries: [203.0.113.0/24, 198.51.100.0/24], max_entries: 4, version: 7}
   small: {entries: [203.0.113.0/24]}
+  six: {entries: ["2001:db8::/32"]}
+  later: {address_family: IPv6, max_entries: 2}
 `
 
 // modify is an edit of a list.
@@ -40,6 +42,17 @@ func list(name string) func(spec) any {
 		}
 		l := n.PrefixList(name)
 		return fmt.Sprintf("%d %s of %d: %v", l.Version, l.State, l.Weight, l.Entries)
+	}
+}
+
+// isIPv6 tells whether a list of the resolved topology is of IPv6.
+func isIPv6(name string) func(spec) any {
+	return func(s spec) any {
+		n, err := topology.Resolve(s, nil)
+		if err != nil {
+			return err
+		}
+		return n.PrefixList(name).IPv6
 	}
 }
 
@@ -78,7 +91,11 @@ func TestEditsOfPrefixLists(t *testing.T) {
 			"entries is all of them; leave out add_entries and remove_entries", nil, nil},
 		{"nothing", modify("office", change{CurrentVersion: 7}), "nothing to change: write entries, add_entries, remove_entries or max_entries", nil, nil},
 		{"another IP version", modify("office", change{Entries: []string{"2001:db8::/32"}}),
-			"2001:db8::/32: the entries of prefix list office are of the other IP version, which a list keeps", nil, nil},
+			"2001:db8::/32: prefix list office is of IPv4, which a list keeps (address_family)", nil, nil},
+		{"another IP version than an empty list is of", modify("later", change{Entries: []string{"192.0.2.0/24"}}),
+			"192.0.2.0/24: prefix list later is of IPv6, which a list keeps (address_family)", nil, nil},
+		{"an empty list of IPv6 stays one", modify("six", change{Entries: []string{}}), "", isIPv6("six"), true},
+		{"a list that begins without entries is what it says", modify("later", change{Entries: []string{"2001:db8::/32"}}), "", isIPv6("later"), true},
 		{"no list", modify("offices", change{}), "no prefix list offices; did you mean office?", nil, nil},
 		{"AWS changes its own list", modify("s3", change{Entries: []string{"54.231.0.0/17"}}),
 			"", list("s3"), "0 create-complete of 1: [54.231.0.0/17]"},

@@ -168,11 +168,9 @@ type PrefixList struct {
 	Weight     int // what it counts against the route quota: a customer's its maximum size
 	Version    int // of a customer's, from 1; AWS shows none of its own lists
 	State      PrefixListState
+	IPv6       bool // what its entries are, now or when it has any again (aws-semantics 2.4)
 	Entries    []netip.Prefix
 }
-
-// IPv6 reports whether the list holds IPv6.
-func (l *PrefixList) IPv6() bool { return len(l.Entries) > 0 && l.Entries[0].Addr().Is6() }
 
 // Instance is one instance.
 type Instance struct {

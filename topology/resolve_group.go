@@ -169,7 +169,7 @@ func (r *ruleResolver) ruleQuota(path, direction string, rules []*Rule) {
 		switch {
 		case rule.Group != nil || rule.StaleGroup != "":
 			v4, v6 = v4+1, v6+1
-		case rule.PrefixList != nil && rule.PrefixList.IPv6():
+		case rule.PrefixList != nil && rule.PrefixList.IPv6:
 			v6 += rule.PrefixList.Weight
 		case rule.PrefixList != nil:
 			v4 += rule.PrefixList.Weight

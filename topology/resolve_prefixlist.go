@@ -63,7 +63,8 @@ func (r *resolver) replaceManaged(path string, m *managedList, spec PrefixListSp
 	case spec.ID != "" && spec.ID != m.id:
 		r.errorf(join(path, "id"), "%s; this list of %s is %s", shown(spec.ID), m.region, m.id)
 	}
-	r.net.PrefixLists[i].Entries = r.managedEntries(path, m.service, spec)
+	l := r.net.PrefixLists[i]
+	l.Entries, l.IPv6 = r.managedEntries(path, m.service, spec)
 }
 
 // managedByFile resolves an AWS-managed list that the simulator knows nothing of.
@@ -84,25 +85,25 @@ func (r *resolver) managedByFile(path, name string, spec PrefixListSpec) {
 	if other := r.prefixList(region, spec.ID); other != nil {
 		r.errorf(join(path, "id"), "%s is the id of %s; each list of a region has its own", spec.ID, other.Name)
 	}
-	list.Entries = r.managedEntries(path, service, spec)
+	list.Entries, list.IPv6 = r.managedEntries(path, service, spec)
 	r.net.PrefixLists = append(r.net.PrefixLists, list)
 }
 
 // managedEntries reads the contents of an AWS-managed list. Those of S3 and DynamoDB are public IPv4 addresses.
-func (r *resolver) managedEntries(path, service string, spec PrefixListSpec) []netip.Prefix {
+func (r *resolver) managedEntries(path, service string, spec PrefixListSpec) (all []netip.Prefix, six bool) {
 	if spec.MaxEntries != 0 {
 		r.errorf(join(path, "max_entries"), "an AWS-managed list has no maximum size; remove it")
 	}
 	if spec.Version != 0 {
 		r.errorf(join(path, "version"), "an AWS-managed list has no version; remove it")
 	}
-	all := r.entries(path, spec.Entries)
+	all, six = r.entries(path, spec)
 	for k, p := range all {
 		if (service == "s3" || service == "dynamodb") && p.IsValid() && (p.Addr().Is6() || !publicPrefix(p)) {
 			r.errorf(item(join(path, "entries"), k), "%s is not public IPv4 address space, which is all that an AWS-managed list of %s holds", p, service)
 		}
 	}
-	return all
+	return all, six
 }
 
 func (r *resolver) customerPrefixList(path, name string, spec PrefixListSpec) {
@@ -123,19 +124,20 @@ func (r *resolver) customerPrefixList(path, name string, spec PrefixListSpec) {
 	if spec.Version < 0 {
 		r.errorf(join(path, "version"), "%d; versions count from 1", spec.Version)
 	}
+	entries, six := r.entries(path, spec)
 	// A customer's list counts by its maximum size (aws-semantics 1.6).
 	r.net.PrefixLists = append(r.net.PrefixLists, &PrefixList{
 		Name: name, ID: r.identify(path, "id", prefixListIdentity(name, spec)), Weight: limit,
-		Version: spec.version(), State: cmp.Or(spec.Past.State, PrefixListCreated), Entries: r.entries(path, spec.Entries),
+		Version: spec.version(), State: cmp.Or(spec.Past.State, PrefixListCreated), Entries: entries, IPv6: six,
 	})
 }
 
-// entries parses the CIDRs of a list, which are all of one IP version (aws-semantics 2.4). Overlapping ones are AWS's to take,
-// equal ones are not.
-func (r *resolver) entries(path string, texts []string) []netip.Prefix {
-	all := make([]netip.Prefix, 0, len(texts))
+// entries parses the CIDRs of a list, which are all of one IP version (aws-semantics 2.4), and tells whether that is IPv6. Overlapping
+// ones are AWS's to take, equal ones are not.
+func (r *resolver) entries(path string, spec PrefixListSpec) (all []netip.Prefix, six bool) {
+	all = make([]netip.Prefix, 0, len(spec.Entries))
 	seen := map[netip.Prefix]int{}
-	for i, text := range texts {
+	for i, text := range spec.Entries {
 		at := item(join(path, "entries"), i)
 		p, ok := r.eitherCIDR(at, text)
 		if before, twice := seen[p]; ok && twice {
@@ -147,7 +149,14 @@ func (r *resolver) entries(path string, texts []string) []netip.Prefix {
 			r.errorf(at, "%s beside %s; a prefix list is of one IP version", p, all[0])
 		}
 	}
-	return all
+	written := familyOf(spec.Entries)
+	switch at := join(path, "address_family"); {
+	case spec.Family != "" && spec.Family != familyIPv4 && spec.Family != familyIPv6:
+		r.errorf(at, "%s; IPv4 or IPv6", shown(spec.Family))
+	case spec.Family != "" && len(all) > 0 && spec.Family != written:
+		r.errorf(at, "%s, but %s is %s", spec.Family, shown(spec.Entries[0]), written)
+	}
+	return all, cmp.Or(spec.Family, written) == familyIPv6
 }
 
 // prefixList finds a list by what somebody in a region may call it: id, name, or the short name of an AWS-managed one.

@@ -166,7 +166,7 @@ func (b *vpcBuilder) routeQuota() {
 			switch {
 			case route.Propagated:
 				propagated++
-			case route.PrefixList != nil && !route.PrefixList.IPv6():
+			case route.PrefixList != nil && !route.PrefixList.IPv6:
 				n += route.PrefixList.Weight
 			case route.Destination.IsValid() && route.Destination.Addr().Is4():
 				n++

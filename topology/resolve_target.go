@@ -250,7 +250,7 @@ var nat64 = netip.MustParsePrefix("64:ff9b::/96")
 // checkFamily judges whether a target can take what the destination sends to it (aws-semantics 1.7, 5.1). A NAT gateway takes
 // NAT64, where such routes come from an account; what they carry is dropped, as nobody translates it here.
 func (b *vpcBuilder) checkFamily(route *Route, at string) {
-	six := route.Destination.IsValid() && route.Destination.Addr().Is6() || route.PrefixList != nil && route.PrefixList.IPv6()
+	six := route.Destination.IsValid() && route.Destination.Addr().Is6() || route.PrefixList != nil && route.PrefixList.IPv6
 	switch {
 	case six && route.NATGateway != nil && (route.PrefixList != nil || !inside(route.Destination, nat64)):
 		b.errorf(at, "a NAT gateway takes IPv4 only, and of IPv6 %s for NAT64, which is not simulated", nat64)

@@ -120,6 +120,7 @@ type NetworkInterfaceSpec struct {
 type PrefixListSpec struct {
 	ID         string   `yaml:"id" doc:"AWS id, pl-…; if left out, the name if it has that form, else one made from it"`
 	Entries    []string `yaml:"entries" doc:"CIDRs, all of one IP version"`
+	Family     string   `yaml:"address_family" doc:"IPv4 or IPv6: which version the entries are, and stay (default: what they are, and IPv4 if there are none)"`
 	MaxEntries int      `yaml:"max_entries" doc:"maximum size, which is what counts against the route quota (default: the number of entries)"`
 	Version    int      `yaml:"version" doc:"which version of the list the entries are (default 1); each change of them makes the next one"`
 

@@ -139,7 +139,7 @@ func describeList(l *topology.PrefixList) PrefixListView {
 	view := PrefixListView{
 		PrefixListID: l.ID, PrefixListName: l.Name, AddressFamily: "IPv4", OwnerID: "AWS", State: string(l.State), Version: l.Version, Cidrs: words(l.Entries),
 	}
-	if l.IPv6() {
+	if l.IPv6 {
 		view.AddressFamily = "IPv6"
 	}
 	if !l.AWSManaged {
