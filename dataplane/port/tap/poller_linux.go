@@ -147,23 +147,19 @@ func (p *Poller) look(ready []int32) int {
 	return p.numbers(ready, int(n))
 }
 
-// await returns what is ready after a while: it looks again and again, as long as that seems to pay, and then sleeps.
+// await returns what is ready after a while: it looks again and again for as long as it may, and then sleeps.
 func (p *Poller) await(ready []int32) int {
-	if limit := p.spin.limit(); limit > 0 {
-		for begun, last := p.now(), int64(0); ; {
-			_, _, _ = unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0) // whom our packets have woken may be waiting for this processor
-			n := p.look(ready)
-			now := p.now() - begun
-			if n > 0 {
+	begun := p.now()
+	if limit := p.spin.limit(begun); limit > 0 {
+		for p.now()-begun <= limit {
+			// Whom our packets have woken may be waiting for this processor, and be about to answer.
+			_, _, _ = unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
+			if n := p.look(ready); n > 0 {
 				p.spin.paid()
 				return n
 			}
-			if now > limit || !p.spin.goOn(now-last) {
-				p.spin.failed()
-				break
-			}
-			last = now
 		}
+		p.spin.failed()
 	}
 	n, err := unix.EpollWait(p.epoll, p.events[:min(len(ready), len(p.events))], -1)
 	if err != nil {

@@ -11,7 +11,7 @@ type Spin int
 
 // The kinds of Spin that are no number of microseconds.
 const (
-	SpinAuto Spin = 0  // up to 50 each time, as long as that finds packets and nobody else needs the processor
+	SpinAuto Spin = 0  // up to 50 each time, in vain for a twentieth of the time and as often as not at most
 	SpinOff  Spin = -1 // not at all
 )
 
@@ -33,22 +33,25 @@ func ParseSpin(s string) (Spin, error) {
 	return Spin(n), nil
 }
 
-// spinner decides how long to look for packets. With SpinAuto a thread looks for at most 50 us each time that it has carried what there was, so
-// who carries nothing spends nothing, and who carries a packet now and then some millionths of a processor. It goes to sleep at once if a look takes so long that
-// somebody else must have had the processor. After looking in vain several times on end it leaves out more and more looks, up to
-// 127. And it leaves out some whenever there were many packets at once, or a big one: who sends those, and who receives them, need the processors.
+// spinner decides how long to look for packets. With SpinAuto a thread looks for at most 50 us each time that it has carried what there was. Looks in vain
+// are taken from an allowance, and without it there is none: time fills it, with a twentieth of a processor, and so does each look that finds something, with
+// what one in vain takes. So who carries nothing spends nothing, and who carries a packet now and then some millionths of a processor. What the looks before
+// have found does not matter otherwise: after a question, a look finds the answer, and after the answer it finds nothing, again and again, and who learns
+// from that may come to look at the wrong times only. Some looks are left out whenever there were many packets at once, or a big one: who sends those,
+// and who receives them, need the processors.
 type spinner struct {
-	most     int64 // nanoseconds
-	adaptive bool
-	skip     int // how often not to look
-	failures int // what skip becomes at the next failure
+	most      int64 // nanoseconds
+	adaptive  bool
+	skip      int   // how often not to look
+	allowance int64 // nanoseconds that may be spent in vain
+	filled    int64 // monotonic nanoseconds: when the allowance was
 }
 
 const (
-	autoSpin = 50_000 // nanoseconds
-	patience = 127    // at most so many waits without looking after it was in vain
-	stolen   = 4_000  // nanoseconds: if one look takes that long, somebody else had the processor
-	whenBusy = 31     // waits without looking
+	autoSpin  = 50_000 // nanoseconds
+	vainShare = 20     // one part in so many of the time may be in vain
+	mostSaved = 20 * autoSpin
+	whenBusy  = 31 // waits without looking
 )
 
 func newSpinner(s Spin) spinner {
@@ -56,23 +59,25 @@ func newSpinner(s Spin) spinner {
 	case s < 0:
 		return spinner{}
 	case s == SpinAuto:
-		return spinner{most: autoSpin, adaptive: true}
+		return spinner{most: autoSpin, adaptive: true, allowance: mostSaved}
 	}
 	return spinner{most: int64(s) * 1000}
 }
 
 // limit is for how many nanoseconds to look now.
-func (s *spinner) limit() int64 {
-	if s.skip > 0 {
+func (s *spinner) limit(now int64) int64 {
+	if !s.adaptive {
+		return s.most
+	}
+	s.allowance, s.filled = min(mostSaved, s.allowance+(now-s.filled)/vainShare), now
+	switch {
+	case s.skip > 0:
 		s.skip--
+		return 0
+	case s.allowance < s.most:
 		return 0
 	}
 	return s.most
-}
-
-// goOn tells whether to look again after a look that took so many nanoseconds.
-func (s *spinner) goOn(took int64) bool {
-	return !s.adaptive || took <= stolen
 }
 
 // busy notes that many packets came at once, or a big one.
@@ -83,12 +88,7 @@ func (s *spinner) busy() {
 }
 
 // paid notes that there was something.
-func (s *spinner) paid() { s.failures = 0 }
+func (s *spinner) paid() { s.allowance += s.most }
 
-// failed notes that there was nothing in time.
-func (s *spinner) failed() {
-	if s.adaptive {
-		s.skip = s.failures
-		s.failures = min(2*s.failures+1, patience)
-	}
-}
+// failed notes that there was nothing in time. It may have taken longer than it should if somebody else had the processor meanwhile.
+func (s *spinner) failed() { s.allowance -= s.most }
