@@ -16,8 +16,8 @@ import (
 // TestAnIdleInstanceCostsLittle: 100 KiB at most of this process's memory, also when it has sent super-packets before.
 func TestAnIdleInstanceCostsLittle(t *testing.T) {
 	nstest.RequireTAP(t)
-	if testing.Short() {
-		t.Skip("-short: the race detector has memory of its own")
+	if raceDetector {
+		t.Skip("the race detector has memory of its own")
 	}
 	const instances, most = 300, 100
 	debug.FreeOSMemory()

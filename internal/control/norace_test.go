@@ -2,4 +2,4 @@
 
 package control
 
-const raceCosts = 1
+const raceDetector = false
