@@ -83,7 +83,7 @@ type labFlags struct{ mode, scope, poll string }
 func (l *labFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&l.mode, "mode", "natural", "what the ends of a cut connection experience: natural, silent or rst")
 	cmd.Flags().StringVar(&l.scope, "scope", "s3", "what an endpoint's creation cuts: s3, or public-ip (the 2015 launch text read literally)")
-	cmd.Flags().StringVar(&l.poll, "poll", "auto", "how long the router looks for more packets before it sleeps: auto (50 microseconds, in vain for a twentieth of the time, and as often as not, at most), off, or microseconds")
+	cmd.Flags().StringVar(&l.poll, "poll", "auto", "how long the router looks for more packets before it sleeps: auto (up to 50; what finds nothing takes a twentieth of the time, and as much as what finds packets), off, or microseconds")
 }
 
 // options reads them.

@@ -11,7 +11,7 @@ type Spin int
 
 // The kinds of Spin that are no number of microseconds.
 const (
-	SpinAuto Spin = 0  // up to 50 each time, in vain for a twentieth of the time and as often as not at most
+	SpinAuto Spin = 0  // up to 50 each time, as long as there is an allowance for looking in vain
 	SpinOff  Spin = -1 // not at all
 )
 
